@@ -1,0 +1,62 @@
+//! The commands; the only home of clap.
+
+mod exit_code;
+mod model;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+pub use exit_code::ExitCode;
+
+/// Scores data with a model, in mini-batches.
+#[derive(Debug, Parser)]
+#[command(name = "batchscore", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Score data with a model and write one prediction for each item
+    #[command(after_help = exit_code::HELP)]
+    Run(Box<run::RunArgs>),
+    /// Look at models
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Print what goes into a model, what comes out, and what runs it
+    Inspect(model::InspectArgs),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    // Usage errors, --help and --version end the process here, with clap's codes 2 and 0.
+    match Cli::parse().command {
+        Command::Run(args) => run::run(*args),
+        Command::Model { command: ModelCommand::Inspect(args) } => model::inspect(&args),
+    }
+}
+
+/// Prints an error and its causes on standard error.
+fn complain(error: &dyn std::error::Error) {
+    use std::io::Write;
+
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Many messages already end with their cause.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

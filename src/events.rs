@@ -1,0 +1,160 @@
+//! What happened in a run, typed. The run's only output besides its files: reporters, logs and metrics consume these.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::data::Stage;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The input is listed, the model loaded and the output opened; scoring begins.
+    JobStarted {
+        /// The job's name.
+        job: String,
+        /// Input files.
+        files: usize,
+        /// Their size together, where it is known.
+        input_bytes: u64,
+        /// Workers that score.
+        workers: usize,
+    },
+    /// Something that the user should know and that does not stop the job.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// A file, or the rest of one, cannot be read.
+    ReadFailed {
+        /// Its name.
+        file: String,
+        /// Why.
+        cause: String,
+    },
+    /// An attempt failed, and the mini-batch will be tried again.
+    Retrying {
+        /// The mini-batch's file.
+        file: String,
+        /// Its first row.
+        row: u64,
+        /// Failed attempts so far.
+        attempts: u32,
+        /// Pause before the next one.
+        pause_ms: u64,
+        /// Why it failed.
+        cause: String,
+    },
+    /// An item will have no prediction.
+    ItemFailed {
+        /// Its file.
+        file: String,
+        /// Its row.
+        row: u64,
+        /// Where it failed.
+        stage: Stage,
+        /// Why.
+        cause: String,
+    },
+    /// A model call took too long, was abandoned, and its worker replaced.
+    AttemptAbandoned {
+        /// The mini-batch's file.
+        file: String,
+        /// Its first row.
+        row: u64,
+        /// Abandoned calls that have not returned yet.
+        stuck: usize,
+    },
+    /// How far the job is; a few a second.
+    Progress(Progress),
+    /// The job will end early; what is finished is kept.
+    Stopping {
+        /// Why.
+        cause: String,
+    },
+    /// The job has ended.
+    JobEnded(Box<Summary>),
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Progress {
+    /// Items with a prediction.
+    pub succeeded: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// Attempts beyond a mini-batch's first.
+    pub retries: u64,
+    /// Workers with something to do.
+    pub workers_busy: usize,
+    /// Bytes of the input that are done, of [`Event::JobStarted`]'s `input_bytes`.
+    pub input_bytes_done: u64,
+    /// Time since the job started.
+    #[serde(serialize_with = "seconds")]
+    pub elapsed: Duration,
+}
+
+/// Every item that came in, by what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Items taken from the input and answered for: `succeeded + failed`.
+    pub items: u64,
+    /// Items with a prediction.
+    pub succeeded: u64,
+    /// Items with an error record.
+    pub failed: u64,
+    /// Items that were read, but not scored because the job ended early.
+    pub unscored: u64,
+    /// Mini-batches that ended.
+    pub mini_batches: u64,
+    /// Mini-batches of which an item failed in scoring.
+    pub failed_mini_batches: u64,
+    /// Attempts beyond a mini-batch's first.
+    pub retries: u64,
+    /// Attempts that took too long.
+    pub timeouts: u64,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// The job's name.
+    pub job: String,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not complete.
+    pub error: Option<String>,
+    /// The first failure of an item, as an example.
+    pub first_failure: Option<String>,
+    /// What became of the items.
+    pub counts: Counts,
+    /// From the start of the job to its end.
+    #[serde(serialize_with = "seconds", rename = "elapsed_seconds")]
+    pub elapsed: Duration,
+    /// Items answered for in a second.
+    pub items_per_second: f64,
+    /// The most memory that the process held at once, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// Where the predictions are.
+    pub predictions: Option<String>,
+    /// Where the predictions of a job that ended early are.
+    pub partial_predictions: Option<String>,
+    /// Where the error records are.
+    pub errors: Option<String>,
+}
+
+/// How a job ended, in Azure's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Status {
+    /// All items are answered for, and the thresholds hold.
+    Completed,
+    /// It stopped for the reason given.
+    Failed,
+    /// The user stopped it.
+    Canceled,
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+}

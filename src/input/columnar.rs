@@ -1,0 +1,315 @@
+//! Typed columns as a stream of blocks: what Parquet and Arrow files have in common.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::concat::concat_batches;
+
+use super::compression::Taken;
+use super::convert;
+use super::plan::ColumnPlan;
+use super::raw_block::{Content, Decoded, RawBlock, calmly};
+use crate::data::{Cuts, InputFile};
+use crate::policy::MiniBatchSize;
+
+/// Decoded bytes of a block, about: what stays in a core's outer cache and hides the cost of handing blocks over.
+const BLOCK_BYTES: u64 = 8 << 20;
+/// Rows of a block, at most, unless a mini-batch is larger.
+const BLOCK_ROWS: u64 = 131_072;
+/// Decoded bytes at which a mini-batch is cut though it is not complete: beyond them, memory would not be bounded.
+const MAX_BLOCK_BYTES: u64 = 256 << 20;
+
+/// How many rows go into blocks and mini-batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizing {
+    pub block_rows: u64,
+    pub batch_rows: u64,
+}
+
+impl Sizing {
+    /// For rows of so many bytes, on average.
+    pub(super) fn new(size: MiniBatchSize, row_bytes: u64) -> Sizing {
+        let row_bytes = row_bytes.max(1);
+        let batch_rows = size.rows(row_bytes).clamp(1, (MAX_BLOCK_BYTES / row_bytes).max(1));
+        let fitting = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
+        Sizing { block_rows: (fitting / batch_rows).max(1) * batch_rows, batch_rows }
+    }
+}
+
+/// The bytes that a value takes when its type says so.
+pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
+    match data_type {
+        DataType::Boolean => Some(1),
+        DataType::FixedSizeBinary(width) => u64::try_from(*width).ok(),
+        other => other.primitive_width().map(|width| width as u64),
+    }
+}
+
+/// Decoded batches, one after the other.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+
+/// A part that has been opened.
+pub(super) struct Opened {
+    pub batches: Batches,
+    /// `None` leaves it to the first batch.
+    pub sizing: Option<Sizing>,
+}
+
+/// How to know how much of the file has been read.
+pub(super) enum Progress {
+    /// So many bytes, evenly over the rows.
+    Even { bytes: u64 },
+    /// As counted.
+    Counted { taken: Taken, reported: u64 },
+}
+
+/// Which columns of a batch are wanted.
+pub(super) struct ColumnarBinding {
+    plan: Arc<ColumnPlan>,
+    /// Columns of the file that must be read, rising.
+    pub projection: Vec<usize>,
+    /// For each column of the plan, its place among those.
+    places: Vec<usize>,
+}
+
+impl ColumnarBinding {
+    /// `sources` says, for each column of the plan, where it stands in the file.
+    pub(super) fn new(plan: &Arc<ColumnPlan>, sources: &[usize]) -> ColumnarBinding {
+        let mut projection = sources.to_vec();
+        projection.sort_unstable();
+        projection.dedup();
+        // Every source is in there.
+        let places = sources.iter().map(|source| projection.partition_point(|column| column < source)).collect();
+        ColumnarBinding { plan: Arc::clone(plan), projection, places }
+    }
+}
+
+/// Consecutive rows of a file of typed columns.
+pub(super) struct ColumnarPart {
+    file: Arc<InputFile>,
+    binding: Arc<ColumnarBinding>,
+    size: MiniBatchSize,
+    /// Nothing is held until the first block is asked for.
+    source: Source,
+    sizing: Option<Sizing>,
+    next_row: u64,
+    /// Rows of the part, if known beforehand.
+    rows: Option<Range<u64>>,
+    pending: VecDeque<RecordBatch>,
+    pending_rows: u64,
+    progress: Progress,
+}
+
+enum Source {
+    Closed(Box<dyn FnOnce() -> Result<Opened, String> + Send>),
+    Open(Batches),
+    Over,
+    Broken(String),
+    Done,
+}
+
+impl ColumnarPart {
+    /// `rows` are the rows of the file that the part should have; `None` is all of a file that does not tell.
+    pub(super) fn new(
+        file: &Arc<InputFile>,
+        binding: &Arc<ColumnarBinding>,
+        size: MiniBatchSize,
+        rows: Option<Range<u64>>,
+        progress: Progress,
+        open: impl FnOnce() -> Result<Opened, String> + Send + 'static,
+    ) -> ColumnarPart {
+        ColumnarPart {
+            file: Arc::clone(file),
+            binding: Arc::clone(binding),
+            size,
+            source: Source::Closed(Box::new(open)),
+            sizing: None,
+            next_row: rows.as_ref().map_or(0, |rows| rows.start),
+            rows,
+            pending: VecDeque::new(),
+            pending_rows: 0,
+            progress,
+        }
+    }
+
+    /// The next block, or nothing at the end of the part. The decoding of the format is done here.
+    pub(super) fn next_block(&mut self) -> Option<RawBlock> {
+        loop {
+            if let Some(sizing) = self.sizing.filter(|sizing| self.pending_rows >= sizing.block_rows) {
+                return Some(self.emit(sizing.block_rows, sizing));
+            }
+            self.source = match std::mem::replace(&mut self.source, Source::Done) {
+                Source::Closed(open) => match calmly(open) {
+                    Ok(Opened { batches, sizing }) => {
+                        self.sizing = sizing;
+                        Source::Open(batches)
+                    }
+                    Err(cause) => Source::Broken(cause),
+                },
+                Source::Open(mut batches) => match calmly(|| batches.next().transpose()) {
+                    Ok(Some(batch)) => {
+                        self.take_in(batch);
+                        Source::Open(batches)
+                    }
+                    Ok(None) => Source::Over,
+                    Err(cause) => Source::Broken(cause),
+                },
+                Source::Over => {
+                    let missing = self.rows.as_ref().is_some_and(|rows| self.next_row + self.pending_rows < rows.end);
+                    self.source = match missing {
+                        true => Source::Broken("it holds fewer rows than it says".to_owned()),
+                        false => Source::Done,
+                    };
+                    match self.last_rows() {
+                        Some(block) => return Some(block),
+                        None => continue,
+                    }
+                }
+                Source::Broken(cause) => {
+                    if let Some(block) = self.last_rows() {
+                        self.source = Source::Broken(cause);
+                        return Some(block);
+                    }
+                    // Trouble behind the last row that the file promises costs nothing.
+                    let rest = self.rows.as_ref().map_or(1, |rows| rows.end - self.next_row);
+                    return (rest > 0).then(|| self.lost(&cause));
+                }
+                Source::Done => return None,
+            };
+        }
+    }
+
+    fn take_in(&mut self, batch: RecordBatch) {
+        let known = self.rows.as_ref().map_or(u64::MAX, |rows| rows.end - self.next_row - self.pending_rows);
+        let rows = batch.num_rows().min(usize::try_from(known).unwrap_or(usize::MAX));
+        if rows == 0 {
+            return;
+        }
+        self.sizing.get_or_insert_with(|| Sizing::new(self.size, row_bytes(&batch)));
+        self.pending_rows += rows as u64;
+        self.pending.push_back(if rows == batch.num_rows() { batch } else { batch.slice(0, rows) });
+    }
+
+    /// What is left when no more comes: less than a block.
+    fn last_rows(&mut self) -> Option<RawBlock> {
+        let sizing = self.sizing?;
+        (self.pending_rows > 0).then(|| self.emit(self.pending_rows, sizing))
+    }
+
+    fn emit(&mut self, rows: u64, sizing: Sizing) -> RawBlock {
+        let mut batches = Vec::new();
+        let mut missing = rows;
+        while missing > 0
+            && let Some(batch) = self.pending.pop_front()
+        {
+            let have = batch.num_rows();
+            if have as u64 <= missing {
+                missing -= have as u64;
+                batches.push(batch);
+            } else {
+                // It is shorter than a batch, so it fits the platform's sizes.
+                let wanted = missing as usize;
+                self.pending.push_front(batch.slice(wanted, have - wanted));
+                batches.push(batch.slice(0, wanted));
+                missing = 0;
+            }
+        }
+        self.pending_rows -= rows;
+        let span = self.next_row..self.next_row + rows;
+        self.next_row = span.end;
+        RawBlock {
+            file: Arc::clone(&self.file),
+            input_bytes: self.advance(&span),
+            span,
+            cuts: Cuts::Every(sizing.batch_rows),
+            content: Content::Columns(ColumnsContent { batches, binding: Arc::clone(&self.binding) }),
+        }
+    }
+
+    fn lost(&mut self, cause: &str) -> RawBlock {
+        let end = self.rows.as_ref().map_or(self.next_row + 1, |rows| rows.end);
+        let span = self.next_row..end;
+        let bytes = self.advance(&span);
+        let cause = format!("cannot be read on: {cause}");
+        RawBlock::lost(&self.file, span, cause, &self.binding.plan, bytes)
+    }
+
+    /// Bytes of the file that these rows stand for.
+    fn advance(&mut self, span: &Range<u64>) -> u64 {
+        match &mut self.progress {
+            Progress::Even { bytes } => {
+                let Some(rows) = self.rows.as_ref().filter(|rows| !rows.is_empty()) else { return 0 };
+                let share = |row: u64| {
+                    (u128::from(*bytes) * u128::from(row - rows.start) / u128::from(rows.end - rows.start)) as u64
+                };
+                share(span.end) - share(span.start)
+            }
+            Progress::Counted { taken, reported } => {
+                let now = taken.bytes();
+                now - std::mem::replace(reported, now)
+            }
+        }
+    }
+}
+
+/// The mean bytes of a row of a batch.
+fn row_bytes(batch: &RecordBatch) -> u64 {
+    let rows = batch.num_rows().max(1) as u64;
+    batch.columns().iter().map(|column| fixed_bytes(column.data_type()).unwrap_or(held_bytes(column) / rows)).sum()
+}
+
+fn held_bytes(column: &dyn Array) -> u64 {
+    column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) as u64
+}
+
+/// Rows of a block in the file's types.
+pub(super) struct ColumnsContent {
+    batches: Vec<RecordBatch>,
+    binding: Arc<ColumnarBinding>,
+}
+
+impl ColumnsContent {
+    pub(super) fn plan(&self) -> &ColumnPlan {
+        &self.binding.plan
+    }
+
+    /// Bytes held, and those of columns that must be converted.
+    pub(super) fn memory(&self) -> u64 {
+        let held: u64 = self.batches.iter().flat_map(RecordBatch::columns).map(|column| held_bytes(column)).sum();
+        let rows: u64 = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let columns = self.binding.plan.columns();
+        let converted: u64 = columns
+            .iter()
+            .zip(&self.binding.places)
+            .filter(|(column, place)| {
+                self.batches.first().is_some_and(|b| b.column(**place).data_type() != &column.wanted.data_type())
+            })
+            .map(|(column, _)| rows * fixed_bytes(&column.wanted.data_type()).unwrap_or(16))
+            .sum();
+        held * self.batches.len().min(2) as u64 + converted
+    }
+
+    /// Turns the columns into what the plan wants.
+    pub(super) fn decode(&self) -> Result<Decoded, ArrowError> {
+        let joined;
+        let batch = match &self.batches[..] {
+            [one] => one,
+            [] => return Err(ArrowError::InvalidArgumentError("a block without rows".to_owned())),
+            several => {
+                joined = concat_batches(&several[0].schema(), several)?;
+                &joined
+            }
+        };
+        let mut bad = Vec::new();
+        let mut columns = Vec::with_capacity(self.binding.places.len());
+        for (column, place) in self.binding.plan.columns().iter().zip(&self.binding.places) {
+            let (array, misfits) = convert::convert(batch.column(*place), column)?;
+            bad.push((columns.len(), misfits));
+            columns.push(array);
+        }
+        Ok(Decoded { columns, len: batch.num_rows(), kept: None, failed: Vec::new(), bad })
+    }
+}

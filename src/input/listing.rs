@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use super::{InputError, InputFormat, InputSettings};
+use crate::data::InputFile;
+use crate::storage::{self, Location, Pointer};
+
+/// A file that will be read.
+#[derive(Debug, Clone)]
+pub struct ListedFile {
+    /// Its place in the order, and its name.
+    pub file: Arc<InputFile>,
+    /// Where it is.
+    pub location: Location,
+    /// Its size in bytes; 0 also when it is not known.
+    pub size: u64,
+    /// How its records are written.
+    pub format: InputFormat,
+}
+
+impl ListedFile {
+    /// An error about the bytes of this file.
+    pub(super) fn unreadable(&self, cause: impl Into<String>) -> InputError {
+        InputError::Unreadable { file: self.file.name.clone(), cause: cause.into() }
+    }
+
+    /// An error about its columns.
+    pub(super) fn columns_error(&self, problem: impl Into<String>) -> InputError {
+        InputError::Columns { file: self.file.name.clone(), problem: problem.into() }
+    }
+}
+
+/// All files of the input, in the order of the results.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The files, by pointer as they were given, and below each pointer by the bytes of their names.
+    pub files: Vec<ListedFile>,
+    /// Names of files in folders that were passed over because their extension tells no format.
+    pub skipped: Vec<String>,
+    /// The sizes of `files` together.
+    pub total_bytes: u64,
+}
+
+/// Finds the files that the pointers mean.
+pub fn list(pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
+    settings.check()?;
+    let mut listing = Listing { files: Vec::new(), skipped: Vec::new(), total_bytes: 0 };
+    for pointer in pointers {
+        let entries = storage::list(pointer)?;
+        let is_named = matches!(&entries[..], [only] if pointer.to_string().ends_with(&only.name));
+        for entry in entries {
+            let Some(format) = settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {
+                if is_named {
+                    return Err(InputError::UnknownFormat { name: entry.name });
+                }
+                listing.skipped.push(entry.name);
+                continue;
+            };
+            listing.total_bytes += entry.size;
+            let file = Arc::new(InputFile { index: listing.files.len(), name: entry.name });
+            listing.files.push(ListedFile { file, location: entry.location, size: entry.size, format });
+        }
+    }
+    if listing.files.is_empty() {
+        return Err(InputError::NoFiles { skipped: listing.skipped });
+    }
+    Ok(listing)
+}

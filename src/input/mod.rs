@@ -1,0 +1,47 @@
+//! From pointers to blocks of decoded records, in a stable order.
+//!
+//! ```text
+//! list(pointers)   -> Listing      files in the order of the results, each with its format
+//! ColumnPlan::new  -> ColumnPlan   what each record brings, from the scorer's needs and the first file
+//! open(file, plan) -> Vec<Part>    one for text and Arrow, one for each row group of Parquet
+//! Part::next_block -> RawBlock     in order: whole records, counted and cut at mini-batch boundaries
+//! RawBlock::decode -> Block        on any thread: columns in the types that the model takes
+//! ```
+//!
+//! Where mini-batches are cut depends on the files and the settings, never on the machine or on timing. A record that
+//! cannot be decoded costs itself; a stretch that cannot be read costs itself and what comes behind it in its part.
+//! Nothing here scores, writes, or starts threads.
+
+mod arrow_ipc;
+mod chunk_source;
+mod columnar;
+mod compression;
+mod convert;
+mod csv;
+mod decimal;
+mod error;
+mod file_columns;
+mod format;
+mod json_lines;
+mod listing;
+mod number;
+mod parquet_file;
+mod plan;
+mod raw_block;
+mod scanner;
+mod settings;
+mod source;
+mod text_column;
+mod text_decode;
+mod text_part;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::InputError;
+pub use format::InputFormat;
+pub use listing::{ListedFile, Listing, list};
+pub use plan::ColumnPlan;
+pub use raw_block::RawBlock;
+pub use settings::{Header, InputSettings, Keep};
+pub use source::{Part, open};

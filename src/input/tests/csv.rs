@@ -1,0 +1,332 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::data::{Cuts, RowNumbers};
+use crate::input::compression::tests::gzip;
+use crate::input::{Header, InputFormat};
+
+const F32: ElementType = ElementType::Float32;
+
+/// Keeps all columns as text and gives the model none.
+fn all_text(settings: InputSettings) -> (FeatureNeeds, InputSettings) {
+    let needs = FeatureNeeds::Named(Vec::new());
+    (needs, InputSettings { keep: Keep::All, format: Some(InputFormat::Csv), ..settings })
+}
+
+fn read_table(text: &str, count: usize) -> (Vec<Vec<f32>>, Causes) {
+    let (_, blocks) = read_one(&table(F32, count), items(2), "a.csv", text.as_bytes(), 1).unwrap();
+    ((0..count).map(|column| floats(&blocks, column)).collect(), causes(&blocks))
+}
+
+#[test]
+fn numbers_in_all_spellings() {
+    for text in [
+        "a,b\n1,2\n3,4\n",
+        "a,b\r\n1,2\r\n3,4",
+        "\u{feff}a,b\n1,2\n3,4\n",
+        "a,b\n\n1,2\n\n\n3,4\n\n",
+        "\"a\",b\n\"1\",\"2\"\n3,\"4\"\n",
+        "a,b\n 1 ,+2\n3e0,4.0\n",
+        "1,2\n3,4",
+        "\u{feff}1,2\n3,4",
+    ] {
+        let (columns, failures) = read_table(text, 2);
+        assert_eq!(columns, [[1.0, 3.0], [2.0, 4.0]], "{text:?}");
+        assert!(failures.is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn missing_and_infinite_numbers() {
+    let (columns, failures) = read_table("a,b\n1,\nNaN,inf\nnull,-inf\nNA,N/A\n1,\"\"\n", 2);
+    assert!(failures.is_empty());
+    assert!(columns[0][1..4].iter().all(|v| v.is_nan()));
+    assert!(columns[1][0].is_nan() && columns[1][3].is_nan() && columns[1][4].is_nan());
+    assert_eq!(columns[1][1..3], [f32::INFINITY, f32::NEG_INFINITY]);
+}
+
+#[test]
+fn a_bad_record_costs_itself() {
+    for (record, cause) in [
+        ("1,2,3", "has 3 fields, expected 2"),
+        ("1,2,\"a,\"\"b\",4", "has 4 fields, expected 2"),
+        ("1", "has 1 fields, expected 2"),
+        ("1,x y", "column \"b\": \"x y\" is not a number, and the model's input is float32"),
+        ("1e40,2", "column \"a\": \"1e40\" is out of range, and the model's input is float32"),
+        ("\"1,5\",2", "column \"a\": \"1,5\" is not a number, and the model's input is float32"),
+        ("true,2", "column \"a\": \"true\" is not a number, and the model's input is float32"),
+    ] {
+        let (columns, failures) = read_table(&format!("a,b\n1,2\n{record}\n3,4\n"), 2);
+        assert_eq!(columns, [[1.0, 3.0], [2.0, 4.0]], "{record}");
+        assert_eq!(failures, [(1, Stage::Decode, cause.to_owned())]);
+    }
+}
+
+#[test]
+fn an_open_quote_at_the_end_is_one_bad_record() {
+    let (columns, failures) = read_table("a,b\n1,2\n3,\"4\n5,6\n", 2);
+    assert_eq!(columns[0], [1.0]);
+    assert_eq!(failures, [(1, Stage::Decode, "has a quote that is not closed".to_owned())]);
+}
+
+#[test]
+fn whole_numbers_and_text_are_taken_exactly() {
+    let text = "n,s\n5,x\n5.0,\n5.5,y\n3e10,z\n,w\n7,\"a\"\"b\n\"\n";
+    let needs = FeatureNeeds::Named(vec![
+        crate::data::NamedFeature { name: "s".into(), element: ElementType::String },
+        crate::data::NamedFeature { name: "n".into(), element: ElementType::Int32 },
+    ]);
+    let (plan, blocks) = read_one(&needs, items(100), "a.csv", text.as_bytes(), 1).unwrap();
+    assert_eq!(plan.feature_count(), 2);
+    let expected = [Some("x".to_owned()), Some(String::new()), Some("a\"b\n".to_owned())];
+    assert_eq!(texts(&blocks, 0), expected);
+    let causes: Vec<_> = causes(&blocks).into_iter().map(|(row, _, cause)| (row, cause)).collect();
+    assert_eq!(
+        causes,
+        [
+            (2, "column \"n\": \"5.5\" is not a whole number, and the model's input is int32".to_owned()),
+            (3, "column \"n\": \"3e10\" is out of range, and the model's input is int32".to_owned()),
+            (4, "column \"n\" is empty, and the model's input is int32".to_owned()),
+        ]
+    );
+    assert_eq!(blocks[0].rows, RowNumbers::Listed(vec![0, 1, 5]));
+}
+
+#[test]
+fn kept_columns_are_verbatim() {
+    let settings = InputSettings { keep: keep(&["id", "x"]), ..items(10) };
+    let text = b"id,x,y\n 007 ,1.50,2\n\"a,\xc3\xa9\",2,3\n\xff,3,4\n,4,5\n";
+    let files = Files::new(settings, &[("a.csv", text)]);
+    let plan = files.plan(&FeatureNeeds::Table { element: F32, count: Some(1) });
+    // One column is left when both kept ones are taken away.
+    let blocks = files.read(&plan.unwrap(), 0, 1).unwrap();
+    assert_eq!(floats(&blocks, 0), [2.0, 3.0, 5.0]);
+    assert_eq!(texts(&blocks, 1), [Some(" 007 ".to_owned()), Some("a,é".to_owned()), Some(String::new())]);
+    assert_eq!(texts(&blocks, 2), ["1.50", "2", "4"].map(|t| Some(t.to_owned())));
+    assert_eq!(causes(&blocks)[0], (2, Stage::Decode, "column \"id\": \"\u{fffd}\" is not valid UTF-8".to_owned()));
+}
+
+#[test]
+fn a_feature_may_also_be_kept() {
+    let settings = InputSettings { keep: Keep::All, ..items(10) };
+    let (plan, blocks) = read_one(&table(F32, 2), settings, "a.tsv", b"a\tb\n1\t2.50\n", 1).unwrap();
+    assert_eq!(plan.kept_schema().fields().len(), 2);
+    assert_eq!((floats(&blocks, 1), texts(&blocks, 3)), (vec![2.5], vec![Some("2.50".to_owned())]));
+}
+
+#[test]
+fn files_without_records() {
+    let settings = |header| InputSettings { header, ..items(1) };
+    let open = |header, text: &[u8]| {
+        let files = Files::new(settings(header), &[("a.csv", b"a,b\n1,2\n"), ("b.csv", text)]);
+        let plan = files.plan(&table(F32, 2)).unwrap();
+        files.read(&plan, 1, 1).map(|blocks| blocks.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(open(Header::On, b"a,b\n"), Ok(0));
+    assert_eq!(open(Header::Auto, b"a,b"), Ok(0));
+    assert_eq!(open(Header::Off, b""), Ok(0));
+    assert_eq!(open(Header::On, b""), Err("b.csv is empty: no header and no records".to_owned()));
+    assert_eq!(open(Header::Auto, b"\n\n"), Err("b.csv is empty: no header and no records".to_owned()));
+}
+
+#[test]
+fn header_or_not() {
+    for (header, text, rows) in [
+        (Header::Auto, "a,b\n1,2\n", 1),
+        (Header::Auto, "1,2\n3,4\n", 2),
+        (Header::Auto, "nan,nan\n3,4\n", 2),
+        // Nothing but text: not a header, unless nothing else could be done with it.
+        (Header::Auto, "a,b\nc,d\n", 2),
+        (Header::Auto, "a,b\n", 0),
+        (Header::On, "1,2\n3,4\n", 1),
+        (Header::Off, "a,b\n1,2\n", 2),
+    ] {
+        let settings = InputSettings { header, ..items(10) };
+        let (_, blocks) = read_one(&table(F32, 2), settings, "a.csv", text.as_bytes(), 1).unwrap();
+        assert_eq!(blocks.iter().map(|b| b.span.end - b.span.start).sum::<u64>(), rows, "{text:?} {header:?}");
+    }
+    // A name that is asked for is enough.
+    let settings = InputSettings { keep: keep(&["a"]), ..items(10) };
+    let (_, blocks) = read_one(&FeatureNeeds::Anything, settings, "a.csv", b"a,b\nc,d\n", 1).unwrap();
+    assert_eq!(texts(&blocks, 0), [Some("c".to_owned())]);
+}
+
+#[test]
+fn later_files_are_bound_by_name_or_position() {
+    let files = Files::new(
+        items(10),
+        &[
+            ("1.csv", b"a,b\n1,2\n"),
+            ("2.csv", b"x,b,a\n0,2,1\n"),
+            ("3.csv", b"1,2\n"),
+            ("4.csv", b"a,c\n1,2\n"),
+            ("5.csv", b"1,2,3\n"),
+            ("6.csv", b"b,a,a\n2,1,1\n"),
+            ("7.jsonl", b"{\"b\": 2, \"a\": 1}\n"),
+        ],
+    );
+    let plan = files.plan(&table(F32, 2)).unwrap();
+    for index in [0, 1, 2, 6] {
+        let blocks = files.read(&plan, index, 1).unwrap();
+        assert_eq!((floats(&blocks, 0), floats(&blocks, 1)), (vec![1.0], vec![2.0]), "{index}");
+    }
+    for (index, words) in
+        [(3, "has no column \"b\""), (4, "has 3 columns, but the first file has 2"), (5, "more than once")]
+    {
+        let error = files.read(&plan, index, 1).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn compressed_text() {
+    let text = (0..1000).map(|i| format!("{i},{}\n", i * 2)).collect::<String>();
+    let members = [gzip(&text.as_bytes()[..100]), gzip(&text.as_bytes()[100..])].concat();
+    for (name, bytes) in [
+        ("a.csv.gz", members),
+        ("a.csv.zst", zstd::encode_all(text.as_bytes(), 1).unwrap()),
+        ("a.csv", gzip(text.as_bytes())),
+        ("a.csv.gz", text.clone().into_bytes()),
+    ] {
+        let (_, blocks) = read_one(&table(F32, 2), items(10), name, &bytes, 500).unwrap();
+        assert_eq!(floats(&blocks, 1), (0..1000).map(|i| (i * 2) as f32).collect::<Vec<_>>());
+        assert!(blocks.len() > 10);
+    }
+}
+
+#[test]
+fn a_cut_stream_keeps_what_came_before() {
+    let text = (0..200_000).map(|i| format!("{i},{}\n", (i * 7919) % 104_729)).collect::<String>();
+    let mut bytes = gzip(text.as_bytes());
+    bytes.truncate(bytes.len() / 2);
+    let (_, blocks) = read_one(&table(F32, 2), items(10), "a.csv.gz", &bytes, 1 << 16).unwrap();
+    let rows = floats(&blocks, 0).len() as u64;
+    assert!(rows > 50_000, "{rows}");
+    let failures = causes(&blocks);
+    assert_eq!((failures.len(), failures[0].0, failures[0].1), (1, rows, Stage::Read));
+    assert!(failures[0].2.starts_with("cannot be read on: "), "{}", failures[0].2);
+}
+
+#[test]
+fn an_endless_quote_ends_the_file() {
+    let mut text = b"a,b\n1,2\n3,4\n5,\"".to_vec();
+    text.resize(text.len() + crate::input::scanner::MAX_RECORD_BYTES + 10, b'x');
+    let (_, blocks) = read_one(&table(F32, 2), items(1), "a.csv", &text, 1 << 20).unwrap();
+    assert_eq!(floats(&blocks, 0), [1.0, 3.0]);
+    let failures = causes(&blocks);
+    assert_eq!((failures.len(), failures[0].0, failures[0].1), (1, 2, Stage::Read));
+    assert!(failures[0].2.contains("longer than 64 MiB"), "{}", failures[0].2);
+}
+
+#[test]
+fn ten_thousand_columns() {
+    let row = |value: usize| (0..10_000).map(|i| (i + value).to_string()).collect::<Vec<_>>().join(",");
+    let names = (0..10_000).map(|i| format!("c{i}")).collect::<Vec<_>>().join(",");
+    let text = format!("{names}\n{}\n{}\n", row(0), row(1));
+    let (_, blocks) = read_one(&table(F32, 10_000), items(1), "a.csv", text.as_bytes(), 1).unwrap();
+    assert_eq!(floats(&blocks, 9_999), [9_999.0, 10_000.0]);
+}
+
+#[test]
+fn mini_batches_by_bytes() {
+    let settings = InputSettings { mini_batch_size: MiniBatchSize::Bytes(10), header: Header::On, ..items(1) };
+    let text = b"a\n1234\n1234\n12\n1\n123456789012345\n1\n";
+    let (_, blocks) = read_one(&table(F32, 1), settings, "a.csv", text, 1000).unwrap();
+    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks[0].cuts, Cuts::At(vec![0, 3, 4, 5]));
+}
+
+#[test]
+fn blocks_end_at_mini_batches() {
+    let text = (0..10_000).map(|i| format!("{i}\n")).collect::<String>();
+    for (size, block_bytes) in [(1, 100), (7, 100), (1000, 100), (3, 1 << 20), (100_000, 10)] {
+        let (_, blocks) = read_one(&table(F32, 1), items(size), "a.csv", text.as_bytes(), block_bytes).unwrap();
+        for block in &blocks[..blocks.len() - 1] {
+            let bytes: usize = block.span.clone().map(|row| row.to_string().len() + 1).sum();
+            assert_eq!((block.span.end - block.span.start) % size, 0);
+            assert!(bytes >= block_bytes && bytes < block_bytes + 8 * size as usize);
+        }
+    }
+}
+
+/// All records as csv-core finds them.
+fn reference(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let mut reader = csv_core::Reader::new();
+    let (mut out, mut ends) = (vec![0; text.len() + 10], vec![0; text.len() + 10]);
+    let (mut rest, mut written, mut fields, mut records) = (text, 0, 0, Vec::new());
+    loop {
+        let (result, used, wrote, ended) = reader.read_record(rest, &mut out[written..], &mut ends[fields..]);
+        (rest, written, fields) = (&rest[used..], written + wrote, fields + ended);
+        match result {
+            csv_core::ReadRecordResult::Record => {
+                let starts = std::iter::once(0).chain(ends[..fields].iter().copied());
+                records.push(starts.zip(&ends[..fields]).map(|(start, end)| out[start..*end].to_vec()).collect());
+                (written, fields) = (0, 0);
+            }
+            csv_core::ReadRecordResult::End => return records,
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever the text, however it is cut: csv-core's fields, each record once.
+    #[test]
+    fn agrees_with_csv_core(
+        text in "([ab0, ]{0,4}(\"([ab,\r\n]|\"\"){0,5}\"[a\"]?)?[,\r\n]){0,30}",
+        size in prop_oneof![(1u64..6).prop_map(MiniBatchSize::Items), (1u64..40).prop_map(MiniBatchSize::Bytes)],
+        block_bytes in 1usize..60,
+    ) {
+        let mut expected = reference(text.as_bytes());
+        prop_assume!(!expected.is_empty());
+        let settings = InputSettings { header: Header::Off, mini_batch_size: size, ..InputSettings::default() };
+        let (needs, settings) = all_text(settings);
+        let (plan, blocks) = read_one(&needs, settings, "a.csv", text.as_bytes(), block_bytes).unwrap();
+        let width = expected[0].len();
+        // csv-core takes a quote that is not closed as closed by the end, which would hide a cut file.
+        if causes(&blocks).last().is_some_and(|(_, _, cause)| cause.contains("not closed")) {
+            expected.last_mut().unwrap().clear();
+        }
+        prop_assert_eq!(plan.record_schema().fields().len(), width);
+        let (good, bad): (Vec<_>, Vec<_>) = expected.into_iter().enumerate().partition(|(_, fields)| fields.len() == width);
+        for column in 0..width {
+            let ours: Vec<_> = texts(&blocks, column).into_iter().flatten().map(String::into_bytes).collect();
+            let theirs: Vec<_> = good.iter().map(|(_, fields)| fields[column].clone()).collect();
+            prop_assert_eq!(ours, theirs);
+        }
+        let failed: Vec<_> = causes(&blocks).into_iter().map(|(row, ..)| row as usize).collect();
+        prop_assert_eq!(failed, bad.into_iter().map(|(row, _)| row).collect::<Vec<_>>());
+    }
+
+    /// Where blocks are cut never changes what the mini-batches are.
+    #[test]
+    fn mini_batches_do_not_depend_on_blocks(
+        widths in prop::collection::vec(0usize..12, 1..60),
+        size in prop_oneof![(1u64..6).prop_map(MiniBatchSize::Items), (1u64..40).prop_map(MiniBatchSize::Bytes)],
+        block_bytes in 1usize..200,
+    ) {
+        let text: String = widths.iter().map(|width| format!("1{}\n", "0".repeat(*width))).collect();
+        let batches = |block_bytes| {
+            let settings = InputSettings { mini_batch_size: size, header: Header::Off, ..InputSettings::default() };
+            let (_, blocks) = read_one(&table(F32, 1), settings, "a.csv", text.as_bytes(), block_bytes).unwrap();
+            let batches = blocks.into_iter().flat_map(|block| Arc::new(block).mini_batches().collect::<Vec<_>>());
+            batches.map(|batch| batch.row(0)..batch.row(batch.len() - 1) + 1).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(batches(block_bytes), batches(1 << 20));
+    }
+
+    /// Any bytes at all: no panic, and every record is accounted for.
+    #[test]
+    fn any_bytes(
+        bytes in prop::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'1'), any::<u8>()], 0..200),
+        header in prop_oneof![Just(Header::On), Just(Header::Off), Just(Header::Auto)],
+        block_bytes in 1usize..60,
+    ) {
+        let settings = InputSettings { header, keep: Keep::All, ..items(3) };
+        for needs in [FeatureNeeds::Anything, FeatureNeeds::Table { element: F32, count: None }] {
+            let _ = read_one(&needs, settings.clone(), "a.csv", &bytes, block_bytes);
+        }
+    }
+}

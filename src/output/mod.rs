@@ -1,0 +1,29 @@
+//! Results as files: encoding by format, writing in order, and the record of failed items.
+//!
+//! A [`Layout`] fixes the columns. Workers turn their blocks' results ([`Scored`]) into [`Encoded`] pieces through one
+//! shared [`Encoder`], where all the costly work is done; a single [`Writer`] puts the pieces, in order, into a
+//! [`NewFile`](crate::storage::NewFile), which appears under its name when it is committed. Failed items go to an
+//! [`ErrorWriter`].
+//!
+//! This room does not know where results come from, in which order to write them, or when to give up.
+
+mod arrow;
+mod cells;
+mod constant_chunk;
+mod delimited;
+mod encoder;
+mod error;
+mod error_writer;
+mod format;
+mod json;
+mod layout;
+mod parquet;
+mod sink;
+mod writer;
+
+pub use encoder::{Encoded, Encoder};
+pub use error::OutputError;
+pub use error_writer::ErrorWriter;
+pub use format::OutputFormat;
+pub use layout::{Layout, RAW_JSON, Scored};
+pub use writer::Writer;

@@ -1,0 +1,58 @@
+use std::io::{self, Write};
+
+use crate::storage::NewFile;
+
+/// Joins small writes into large ones before they go to a file, which writes straight to the system.
+pub(super) struct Sink {
+    file: NewFile,
+    waiting: Vec<u8>,
+}
+
+/// Up to this much is gathered; larger writes pass through.
+const LARGE: usize = 256 << 10;
+
+impl Sink {
+    pub(super) fn new(file: NewFile) -> Self {
+        Sink { file, waiting: Vec::new() }
+    }
+
+    pub(super) fn location(&self) -> String {
+        self.file.location()
+    }
+
+    /// The file, with everything written to it.
+    pub(super) fn into_file(mut self) -> io::Result<NewFile> {
+        self.flush()?;
+        Ok(self.file)
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.waiting.len() + bytes.len() > LARGE {
+            self.flush_waiting()?;
+        }
+        if bytes.len() > LARGE {
+            self.file.write_all(bytes)?;
+        } else {
+            self.waiting.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flush_waiting()?;
+        self.file.flush()
+    }
+}
+
+impl Sink {
+    fn flush_waiting(&mut self) -> io::Result<()> {
+        // Emptied first: a failed write must not be repeated by a later flush.
+        let waiting = std::mem::take(&mut self.waiting);
+        self.file.write_all(&waiting)?;
+        self.waiting = waiting;
+        self.waiting.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+use serde::Serialize;
+
+use crate::events::Summary;
+use crate::spec::JobDescription;
+use crate::storage::{Existing, Folder, StorageError};
+
+/// Name of the file that says what a job was and how it ended.
+const JOB_FILE_NAME: &str = "job.json";
+
+#[derive(Serialize)]
+struct JobFile<'a> {
+    batchscore_version: &'static str,
+    settings: &'a JobDescription,
+    result: &'a Summary,
+}
+
+/// Writes `job.json` beside the output: the settings as resolved, and the summary. Where it is.
+pub fn write_job_file(folder: &Folder, settings: &JobDescription, result: &Summary) -> Result<String, StorageError> {
+    use std::io::Write;
+
+    let contents = JobFile { batchscore_version: env!("CARGO_PKG_VERSION"), settings, result };
+    let mut file = folder.create(JOB_FILE_NAME, Existing::Replace)?;
+    let display = folder.location_of(JOB_FILE_NAME);
+    serde_json::to_writer_pretty(&mut file, &contents)
+        .map_err(std::io::Error::from)
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(|source| StorageError::from_io(display, "written", source))?;
+    file.commit()
+}

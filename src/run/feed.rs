@@ -1,0 +1,189 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::in_order::BlockId;
+use super::task::{BlockTask, Piece};
+use crate::input::Part;
+
+/// What workers do next: reads the input ahead as far as the memory budget allows, earliest first.
+///
+/// The unread input is a row of lanes, one for each part of an opened file, in input order. A lane is read by one worker
+/// at a time; several lanes are read at once when the earlier ones are busy. Bytes in flight are counted from reading a
+/// block to writing it, and what stands further back in the input may only take half of the budget, so that the block
+/// that everything waits for always finds room.
+pub struct Feed {
+    state: Mutex<FeedState>,
+    wake: Condvar,
+    budget: u64,
+    files: usize,
+}
+
+struct FeedState {
+    lanes: VecDeque<Lane>,
+    next_file: usize,
+    ready: VecDeque<Work>,
+    in_flight: u64,
+    busy: usize,
+    closed: bool,
+}
+
+struct Lane {
+    file: usize,
+    part: usize,
+    blocks: u64,
+    /// Blocks of this lane that are read and not written.
+    unwritten: u64,
+    /// `None` while a worker reads it or opens its file.
+    reader: Option<Part>,
+}
+
+/// Something for a worker to do.
+pub enum Work {
+    /// Open this file of the listing.
+    Open(usize),
+    /// Read the next block of this part; it will be `id`.
+    Read { id: BlockId, part: Part },
+    /// Try this piece.
+    Attempt(Piece),
+    /// Go on with the mini-batches of this task that nobody has taken.
+    Continue(Arc<BlockTask>),
+    /// Close this task: all its outcomes are in.
+    Close(Arc<BlockTask>),
+}
+
+impl Feed {
+    /// A feed over a listing of `files` that keeps at most about `budget` bytes in flight.
+    pub fn new(files: usize, budget: u64) -> Self {
+        let state = FeedState {
+            lanes: VecDeque::new(),
+            next_file: 0,
+            ready: VecDeque::new(),
+            in_flight: 0,
+            busy: 0,
+            closed: false,
+        };
+        Feed { state: Mutex::new(state), wake: Condvar::new(), budget, files }
+    }
+
+    /// Waits for something to do; `None` once the feed is closed. `was_busy` says whether the caller comes back from
+    /// work.
+    pub fn next(&self, was_busy: bool) -> Option<Work> {
+        let mut state = self.state();
+        state.busy -= usize::from(was_busy);
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(work) = state.take(self.budget, self.files) {
+                state.busy += 1;
+                return Some(work);
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A worker that was busy will not come back.
+    pub fn worker_gone(&self) {
+        self.state().busy -= 1;
+    }
+
+    /// Puts work before all reading.
+    pub fn push(&self, work: Work) {
+        self.state().ready.push_back(work);
+        self.wake.notify_one();
+    }
+
+    /// The file of [`Work::Open`] is open, or has failed and has one empty part.
+    pub fn opened(&self, file: usize, parts: Vec<Part>) {
+        let mut state = self.state();
+        let at = state.lanes.iter().position(|lane| lane.file == file).unwrap_or(state.lanes.len());
+        if at < state.lanes.len() {
+            state.lanes.remove(at);
+        }
+        for (part, reader) in parts.into_iter().enumerate().rev() {
+            state.lanes.insert(at, Lane { file, part, blocks: 0, unwritten: 0, reader: Some(reader) });
+        }
+        self.wake.notify_all();
+    }
+
+    /// A block of `memory` bytes was read, and its lane can be read on.
+    pub fn block_read(&self, id: BlockId, part: Part, memory: u64) {
+        let mut state = self.state();
+        state.in_flight += memory;
+        if let Some(lane) = state.lane(id) {
+            lane.reader = Some(part);
+            lane.blocks += 1;
+            lane.unwritten += 1;
+        }
+        self.wake.notify_one();
+    }
+
+    /// The lane is read to its end. The blocks that it gave.
+    pub fn part_ended(&self, id: BlockId) {
+        let mut state = self.state();
+        state.lanes.retain(|lane| (lane.file, lane.part) != (id.file, id.part));
+        self.wake.notify_all();
+    }
+
+    /// The block was written, and its bytes are free.
+    pub fn written(&self, id: BlockId, memory: u64) {
+        let mut state = self.state();
+        state.in_flight -= memory;
+        if let Some(lane) = state.lane(id) {
+            lane.unwritten -= 1;
+        }
+        self.wake.notify_all();
+    }
+
+    /// Lets every worker end. The work that was ready and nobody took.
+    pub fn close(&self) -> Vec<Work> {
+        let mut state = self.state();
+        state.closed = true;
+        self.wake.notify_all();
+        state.ready.drain(..).collect()
+    }
+
+    /// Workers that have something to do.
+    pub fn busy(&self) -> usize {
+        self.state().busy
+    }
+
+    fn state(&self) -> MutexGuard<'_, FeedState> {
+        // Nothing that can panic runs between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FeedState {
+    fn take(&mut self, budget: u64, files: usize) -> Option<Work> {
+        if let Some(work) = self.ready.pop_front() {
+            return Some(work);
+        }
+        let may_run_ahead = self.in_flight <= budget / 2;
+        for (position, lane) in self.lanes.iter_mut().enumerate() {
+            let admitted = if position == 0 { self.in_flight <= budget || lane.unwritten == 0 } else { may_run_ahead };
+            if !admitted {
+                // What stands before has priority over what stands behind.
+                if position > 0 {
+                    return None;
+                }
+                continue;
+            }
+            if let Some(part) = lane.reader.take() {
+                let id = BlockId { file: lane.file, part: lane.part, block: lane.blocks };
+                return Some(Work::Read { id, part });
+            }
+        }
+        if self.next_file < files && (self.lanes.is_empty() || may_run_ahead) {
+            let file = self.next_file;
+            self.next_file += 1;
+            self.lanes.push_back(Lane { file, part: 0, blocks: 0, unwritten: 0, reader: None });
+            return Some(Work::Open(file));
+        }
+        None
+    }
+
+    fn lane(&mut self, id: BlockId) -> Option<&mut Lane> {
+        self.lanes.iter_mut().find(|lane| (lane.file, lane.part) == (id.file, id.part))
+    }
+}

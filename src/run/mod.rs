@@ -1,0 +1,208 @@
+//! Batch mode: a job from its input to its output.
+//!
+//! [`execute`] is the whole story; `README.md` beside this file tells how the threads work together.
+
+mod dispatcher;
+mod feed;
+mod in_order;
+mod task;
+mod worker;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+use thiserror::Error;
+
+use crate::engine::{Pool, PoolError, Watch};
+use crate::events::{Counts, Event, Status, Summary};
+use crate::input::{self, ColumnPlan, InputError};
+use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
+use crate::policy::{ErrorThreshold, StuckLimit};
+use crate::scorer::{self, ModelError};
+use crate::spec::{Job, PredictionsTo};
+use crate::storage::{Existing, Folder, NewFile};
+
+use dispatcher::{Dispatcher, Ended, Setup};
+use feed::Feed;
+use worker::Shared;
+use writer::WriterThread;
+
+/// The user's wish to stop, settable from a signal handler.
+#[derive(Debug, Default)]
+pub struct Cancel(AtomicBool);
+
+impl Cancel {
+    /// Asks the run to end; it finishes the model calls under way and keeps what is done.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run was asked to end.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A job that could not begin.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the inner errors say it")]
+pub enum StartError {
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error("cannot start the writer thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Why a job that had begun did not complete.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StopReason {
+    #[error("{failed} items failed, more than error_threshold {threshold} allows")]
+    ErrorThreshold { failed: u64, threshold: ErrorThreshold },
+    #[error("{failed} mini-batches failed, more than mini_batch_error_threshold {threshold} allows")]
+    MiniBatchErrorThreshold { failed: u64, threshold: ErrorThreshold },
+    #[error("no item succeeded; the first failure: {first}")]
+    NothingSucceeded { unreadable: bool, first: String },
+    #[error("no progress in {} seconds (progress_update_timeout)", .0.as_secs_f64())]
+    NoProgress(Duration),
+    #[error(
+        "{0} calls of the model did not return in time and are stuck: the model hangs, or retry_settings.timeout is too short"
+    )]
+    Stuck(usize),
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Output(OutputError),
+    #[error("{0}; this is a fault of batchscore, please report it")]
+    Internal(String),
+}
+
+/// A job that began and has ended, one way or the other.
+#[derive(Debug)]
+pub struct Finished {
+    /// The account of it.
+    pub summary: Summary,
+    /// Why it did not complete.
+    pub stop: Option<StopReason>,
+}
+
+/// Runs a job: lists its input, loads its model, opens its output, scores, and commits.
+pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> Result<Finished, StartError> {
+    let started = Instant::now();
+    let listing = input::list(&job.inputs, &job.input)?;
+    let scorer: Arc<dyn scorer::Scorer> = Arc::from(scorer::load(&job.model)?);
+    let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
+    let output_schema = scorer.output_schema();
+    let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
+    let (predictions, errors) = create_outputs(job, &encoder)?;
+
+    if !listing.skipped.is_empty() {
+        on_event(Event::Warning { message: skipped_message(&listing.skipped) });
+    }
+    on_event(Event::JobStarted {
+        job: job.name.clone(),
+        files: listing.files.len(),
+        input_bytes: listing.total_bytes,
+        workers: job.workers,
+    });
+    let (sender, messages) = unbounded();
+    let shared = Arc::new(Shared {
+        scorer,
+        output_schema,
+        feed: Feed::new(listing.files.len(), job.memory_budget),
+        listing,
+        plan,
+        settings: job.input.clone(),
+        encoder,
+        watch: Watch::new(job.policies.timeout),
+        messages: sender,
+        stop: AtomicBool::new(false),
+    });
+    let pool = Pool::new(job.workers, StuckLimit::for_workers(job.workers).limit())?;
+    let writer = WriterThread::start(&shared, predictions, errors).map_err(StartError::Thread)?;
+    let setup = Setup {
+        shared: &shared,
+        pool: &pool,
+        policies: &job.policies,
+        cancel,
+        on_event,
+        writer,
+        workers: job.workers,
+        seed: started.elapsed().as_nanos() as u64,
+    };
+    let ended = Dispatcher::start(setup).run(&messages);
+    Ok(conclude(job, started.elapsed(), ended, on_event))
+}
+
+fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {
+    let target = &job.output;
+    let folder = Folder::parse(&target.folder)?;
+    let existing = if target.overwrite { Existing::Replace } else { Existing::Refuse };
+    let predictions = match target.predictions {
+        PredictionsTo::Folder => folder.create(&target.file_name, existing)?,
+        PredictionsTo::Stdout => NewFile::stdout(),
+        PredictionsTo::Nowhere => NewFile::discard(),
+    };
+    // Error records of an earlier, failed try say nothing about this one.
+    let errors = folder.create(&errors_file_name(&target.file_name), Existing::Replace)?;
+    Ok((Writer::create(predictions, encoder)?, ErrorWriter::create(errors)))
+}
+
+/// `predictions.txt` has its error records in `predictions.errors.jsonl`.
+fn errors_file_name(predictions: &str) -> String {
+    let stem = predictions.rsplit_once('.').map_or(predictions, |(stem, _)| stem);
+    format!("{stem}.errors.jsonl")
+}
+
+fn conclude(job: &Job, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut(Event)) -> Finished {
+    let Ended { counts, first_failure, stop, written } = ended;
+    let stop = stop.or(written.error);
+    let status = match &stop {
+        None => Status::Completed,
+        Some(StopReason::Interrupted) => Status::Canceled,
+        Some(_) => Status::Failed,
+    };
+    let summary = Summary {
+        job: job.name.clone(),
+        status,
+        error: stop.as_ref().map(ToString::to_string),
+        first_failure,
+        counts,
+        elapsed,
+        items_per_second: per_second(&counts, elapsed),
+        peak_memory_bytes: peak_memory(),
+        predictions: written.predictions,
+        partial_predictions: written.partial,
+        errors: written.errors,
+    };
+    on_event(Event::JobEnded(Box::new(summary.clone())));
+    Finished { summary, stop }
+}
+
+fn per_second(counts: &Counts, elapsed: Duration) -> f64 {
+    let rate = counts.items as f64 / elapsed.as_secs_f64().max(1e-9);
+    (rate * 10.0).round() / 10.0
+}
+
+/// `VmHWM` of `/proc/self/status` (proc(5)): the peak resident set; `None` where there is no such file.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+fn skipped_message(skipped: &[String]) -> String {
+    let shown = skipped.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = skipped.len().saturating_sub(3);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} files of no known format are passed over: {shown}{rest}", skipped.len())
+}

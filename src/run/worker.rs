@@ -1,0 +1,274 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use arrow_schema::SchemaRef;
+use crossbeam_channel::Sender;
+
+use super::StopReason;
+use super::feed::{Feed, Work};
+use super::in_order::BlockId;
+use super::task::{BlockTask, Closed, Outcome, Piece};
+use crate::data::{Block, Cuts, ErrorRecord, RowNumbers, Stage};
+use crate::engine::{AttemptError, Slot, Watch, score_mini_batch};
+use crate::input::{self, ColumnPlan, InputSettings, Listing, Part};
+use crate::output::{Encoded, Encoder, OutputError};
+use crate::scorer::Scorer;
+
+/// What all workers of a run share.
+pub struct Shared {
+    pub scorer: Arc<dyn Scorer>,
+    pub output_schema: SchemaRef,
+    pub listing: Listing,
+    pub plan: Arc<ColumnPlan>,
+    pub settings: InputSettings,
+    pub encoder: Encoder,
+    pub feed: Feed,
+    pub watch: Watch<Piece>,
+    pub messages: Sender<Message>,
+    /// Set when the run ends early: no mini-batch starts any more.
+    pub stop: AtomicBool,
+}
+
+/// What workers tell the dispatcher.
+pub enum Message {
+    FileOpened {
+        file: usize,
+        parts: usize,
+    },
+    PartEnded {
+        file: usize,
+        part: usize,
+        blocks: u64,
+    },
+    DecodeFailed {
+        errors: Vec<ErrorRecord>,
+    },
+    AttemptFailed {
+        piece: Piece,
+        error: AttemptError,
+    },
+    Finished(Box<Finished>),
+    /// A block could not be brought into the output's form.
+    Broken(StopReason),
+    /// An abandoned call has returned, and its worker ended.
+    StuckReturned,
+    /// A worker ended; the text is there when it broke down.
+    WorkerEnded(Option<String>),
+    /// The writer thread has written a block of so many input bytes.
+    Written {
+        input_bytes: u64,
+    },
+    /// The writer thread cannot go on.
+    WriteFailed(OutputError),
+}
+
+/// A block that is ready to be written.
+pub struct Finished {
+    pub id: BlockId,
+    pub encoded: Option<Encoded>,
+    pub closed: Closed,
+    pub memory: u64,
+    pub input_bytes: u64,
+}
+
+/// A worker's life: takes work until the feed is closed, or until one of its calls is abandoned.
+pub fn work(shared: &Arc<Shared>) {
+    let slot = shared.watch.enter();
+    let ended = catch_unwind(AssertUnwindSafe(|| Worker { shared, slot: &slot }.run()));
+    shared.watch.leave(&slot);
+    let message = match ended {
+        Ok(End::Closed) => Message::WorkerEnded(None),
+        Ok(End::Abandoned) => Message::StuckReturned,
+        Err(payload) => Message::WorkerEnded(Some(crate::engine::panic_message(payload.as_ref()))),
+    };
+    shared.tell(message);
+}
+
+impl Shared {
+    /// The dispatcher outlives the workers but for those that are stuck when the run ends: nobody listens to them.
+    pub fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+
+    /// Ends a task and sends what came of it on its way to the writer.
+    pub fn close(&self, task: &BlockTask) {
+        let Some(closed) = task.close(&self.output_schema) else { return };
+        let finished = match closed {
+            Ok(closed) => self.finish(task, closed).map_err(StopReason::Output),
+            Err(error) => Err(StopReason::Internal(format!("the predictions of a block cannot be joined: {error}"))),
+        };
+        self.tell(match finished {
+            Ok(finished) => Message::Finished(Box::new(finished)),
+            Err(reason) => Message::Broken(reason),
+        });
+    }
+
+    fn finish(&self, task: &BlockTask, mut closed: Closed) -> Result<Finished, OutputError> {
+        let encoded = closed.scored.take().map(|scored| self.encoder.encode(&scored)).transpose()?;
+        Ok(Finished { id: task.id, encoded, closed, memory: task.memory, input_bytes: task.input_bytes })
+    }
+}
+
+struct Worker<'a> {
+    shared: &'a Arc<Shared>,
+    slot: &'a Arc<Slot<Piece>>,
+}
+
+enum End {
+    Closed,
+    Abandoned,
+}
+
+/// The call under way was abandoned: its worker must end.
+struct Abandoned;
+
+impl Worker<'_> {
+    fn run(&self) -> End {
+        let mut was_busy = false;
+        while let Some(work) = self.shared.feed.next(was_busy) {
+            was_busy = true;
+            let done = match work {
+                Work::Open(file) => {
+                    self.open(file);
+                    Ok(())
+                }
+                Work::Read { id, part } => self.read(id, part),
+                Work::Attempt(piece) => self.attempt(piece),
+                Work::Continue(task) => self.score(&task),
+                Work::Close(task) => {
+                    self.shared.close(&task);
+                    Ok(())
+                }
+            };
+            if let Err(Abandoned) = done {
+                self.shared.feed.worker_gone();
+                return End::Abandoned;
+            }
+        }
+        End::Closed
+    }
+
+    fn open(&self, file: usize) {
+        let shared = self.shared;
+        let listed = &shared.listing.files[file];
+        match input::open(listed, &shared.plan, &shared.settings) {
+            Ok(parts) => {
+                shared.tell(Message::FileOpened { file, parts: parts.len() });
+                shared.feed.opened(file, parts);
+            }
+            Err(error) => {
+                let failure = ErrorRecord {
+                    file: Arc::clone(&listed.file),
+                    row: None,
+                    items: 1,
+                    stage: Stage::Read,
+                    attempts: 0,
+                    cause: error.to_string(),
+                };
+                let block = Block {
+                    file: Arc::clone(&listed.file),
+                    span: 0..1,
+                    records: arrow_array::RecordBatch::new_empty(Arc::clone(shared.plan.record_schema())),
+                    feature_count: shared.plan.feature_count(),
+                    rows: RowNumbers::From(0),
+                    failures: vec![failure],
+                    cuts: Cuts::Every(1),
+                };
+                let id = BlockId { file, part: 0, block: 0 };
+                shared.tell(Message::FileOpened { file, parts: 1 });
+                shared.tell(Message::PartEnded { file, part: 0, blocks: 1 });
+                shared.feed.opened(file, Vec::new());
+                self.take_in(BlockTask::new(id, block, 0, listed.size));
+            }
+        }
+    }
+
+    fn read(&self, id: BlockId, mut part: Part) -> Result<(), Abandoned> {
+        let shared = self.shared;
+        let Some(raw) = part.next_block() else {
+            shared.feed.part_ended(id);
+            shared.tell(Message::PartEnded { file: id.file, part: id.part, blocks: id.block });
+            return Ok(());
+        };
+        let (memory, input_bytes) = (raw.memory(), raw.input_bytes());
+        shared.feed.block_read(id, part, memory);
+        let task = BlockTask::new(id, raw.decode(), memory, input_bytes);
+        self.take_in(Arc::clone(&task));
+        self.score(&task)
+    }
+
+    /// Tells of what could not be decoded, and closes a task of which nothing could.
+    fn take_in(&self, task: Arc<BlockTask>) {
+        if !task.block.failures.is_empty() {
+            self.shared.tell(Message::DecodeFailed { errors: task.block.failures.clone() });
+        }
+        if task.block.records.num_rows() == 0 {
+            self.shared.close(&task);
+        }
+    }
+
+    /// Scores the mini-batches of a task that nobody has taken, one after the other.
+    fn score(&self, task: &Arc<BlockTask>) -> Result<(), Abandoned> {
+        let mut next = self.unless_stopped(|| task.take_mini_batch());
+        while let Some(items) = next {
+            let piece = Piece::whole(task, items);
+            let records = piece.records();
+            next = match self.call(piece)? {
+                (_, Ok(predictions)) => {
+                    let outcome = Outcome { records, result: Ok(predictions) };
+                    if self.stopped() {
+                        task.bring(outcome);
+                        None
+                    } else {
+                        task.bring_and_take(outcome)
+                    }
+                }
+                (piece, Err(error)) => {
+                    self.shared.tell(Message::AttemptFailed { piece, error });
+                    self.unless_stopped(|| task.take_mini_batch())
+                }
+            };
+        }
+        if self.stopped() || task.is_over() {
+            self.shared.close(task);
+        }
+        Ok(())
+    }
+
+    /// Tries a piece that travels on its own.
+    fn attempt(&self, piece: Piece) -> Result<(), Abandoned> {
+        if self.stopped() {
+            self.shared.close(&piece.task);
+            return Ok(());
+        }
+        match self.call(piece)? {
+            (piece, Ok(predictions)) => {
+                if piece.task.bring(Outcome { records: piece.records(), result: Ok(predictions) }) {
+                    self.shared.close(&piece.task);
+                }
+            }
+            (piece, Err(error)) => self.shared.tell(Message::AttemptFailed { piece, error }),
+        }
+        Ok(())
+    }
+
+    /// One attempt, under the watch.
+    fn call(&self, piece: Piece) -> Result<(Piece, Result<crate::data::Predictions, AttemptError>), Abandoned> {
+        let items = piece.items.clone();
+        self.slot.begin(piece, Instant::now());
+        let result = score_mini_batch(self.shared.scorer.as_ref(), &items);
+        let scored = if result.is_ok() { items.len() as u64 } else { 0 };
+        let piece = self.slot.end(scored).ok_or(Abandoned)?;
+        Ok((piece, result))
+    }
+
+    fn stopped(&self) -> bool {
+        self.shared.stop.load(Ordering::Relaxed)
+    }
+
+    fn unless_stopped<T>(&self, take: impl FnOnce() -> Option<T>) -> Option<T> {
+        if self.stopped() { None } else { take() }
+    }
+}

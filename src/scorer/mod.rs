@@ -1,0 +1,122 @@
+//! The model seam: a [`Scorer`] turns the records of a mini-batch into one result each.
+//!
+//! A scorer is loaded once and shared by all workers; what a call changes is kept apart for each thread by the scorer
+//! itself. It never retries, never splits and never writes: that is the engine's and the run's part.
+
+pub mod onnx;
+pub mod scripted;
+mod signature;
+pub mod trees;
+
+use std::path::Path;
+
+use arrow_schema::SchemaRef;
+use thiserror::Error;
+
+use crate::data::{MiniBatch, Predictions, PredictionsError};
+
+pub use signature::{Dimension, ElementType, FeatureNeeds, NamedFeature, Signature, TensorSpec};
+
+/// A loaded model.
+pub trait Scorer: Send + Sync {
+    /// What goes in and what comes out, as the model declares it.
+    fn signature(&self) -> &Signature;
+
+    /// What runs the model, for `model inspect`.
+    fn engine(&self) -> &'static str;
+
+    /// The columns that each record must bring, in the order in which [`Self::score`] takes them.
+    fn needs(&self) -> &FeatureNeeds;
+
+    /// The columns of every [`Predictions`] that this scorer gives; the first is the prediction.
+    fn output_schema(&self) -> SchemaRef;
+
+    /// One result for each item of `mini_batch`, in order.
+    fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError>;
+}
+
+/// Why a call of the model gave no results.
+#[derive(Debug, Error)]
+pub enum ScoreError {
+    /// The same call may succeed another time.
+    #[error("{0}")]
+    Transient(String),
+    /// The same call would fail again: a wrong shape, a value that the model refuses.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+impl ScoreError {
+    /// Whether another attempt can help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, ScoreError::Transient(_))
+    }
+}
+
+impl From<PredictionsError> for ScoreError {
+    fn from(error: PredictionsError) -> Self {
+        ScoreError::Permanent(error.to_string())
+    }
+}
+
+/// A model file that cannot be used.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("model {path} cannot be read: {source}")]
+    Unreadable {
+        /// The model's path.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing here knows this kind of file.
+    #[error("model {path} is {found}, which no engine of this version runs; {remedy}")]
+    UnknownKind {
+        /// The model's path.
+        path: String,
+        /// What the file seems to be.
+        found: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// The file says that it is ONNX, but it is not, or it is cut off.
+    #[error(
+        "model {path} is not a readable ONNX file: {cause}; export it again, or compare its size with the original's"
+    )]
+    NotOnnx {
+        /// The model's path.
+        path: String,
+        /// What the parser said.
+        cause: String,
+    },
+    /// The graph uses operators that have no implementation here.
+    #[error("model {path} uses {} that this version does not support: {}", if operators.len() == 1 { "an operator" } else { "operators" }, operators.join(", "))]
+    UnsupportedOperators {
+        /// The model's path.
+        path: String,
+        /// Each with its domain, as in `ai.onnx.ml.SVMClassifier`.
+        operators: Vec<String>,
+    },
+    /// The graph is understood, but cannot be prepared.
+    #[error("model {path} cannot be prepared: {cause}")]
+    Unusable {
+        /// The model's path.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// Loads the model at `path` with the engine that fits what the file is.
+pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("onnx") => Ok(Box::new(onnx::OnnxScorer::load(path)?)),
+        Some("scripted") => Ok(Box::new(scripted::ScriptedScorer::load(path)?)),
+        other => Err(ModelError::UnknownKind {
+            path: path.display().to_string(),
+            found: other.map_or_else(|| "a file without an extension".to_owned(), |e| format!("a .{e} file")),
+            remedy: "models are ONNX files with the extension .onnx".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,92 @@
+//! The model file: read, and checked before tract sees it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use tract_onnx::model::OnnxOpRegister;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::prelude::Framework;
+
+use crate::scorer::ModelError;
+
+/// Operator domains whose names tract's register (which knows no domains) stands for.
+const DOMAINS: [&str; 5] = ["", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "com.microsoft"];
+
+/// Reads the protobuf at `path`.
+pub(super) fn read(path: &Path) -> Result<ModelProto, ModelError> {
+    let name = || path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| ModelError::Unreadable { path: name(), source })?;
+    parse(&bytes).map_err(|cause| ModelError::NotOnnx { path: name(), cause })
+}
+
+fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
+    if bytes.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|error| format!("{error:#}"))?;
+    // Protobuf has no end mark: a file that is cut off between two fields parses, and so does much that is no model.
+    if model.ir_version == 0 || model.opset_import.is_empty() {
+        return Err("it names no ONNX version".to_owned());
+    }
+    match &model.graph {
+        None => Err("it holds no graph".to_owned()),
+        Some(graph) if graph.output.is_empty() => Err("its graph has no outputs".to_owned()),
+        Some(_) => Ok(model),
+    }
+}
+
+/// The operators that `register` has no implementation of, each with its domain; sorted, each once.
+pub(super) fn unsupported_operators(graph: &GraphProto, register: &OnnxOpRegister) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut graphs = vec![graph];
+    while let Some(graph) = graphs.pop() {
+        for node in &graph.node {
+            if !DOMAINS.contains(&node.domain.as_str()) || !register.0.contains_key(&node.op_type) {
+                let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
+                found.insert(format!("{domain}.{}", node.op_type));
+            }
+            for attribute in &node.attribute {
+                graphs.extend(attribute.g.iter().chain(&attribute.graphs));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Refuses a graph that uses values which nothing in it makes.
+pub(super) fn check_names(graph: &GraphProto) -> Result<(), String> {
+    let mut known: BTreeSet<&str> = graph.input.iter().map(|value| value.name.as_str()).collect();
+    known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
+    known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
+    for node in &graph.node {
+        if let Some(name) = node.input.iter().find(|name| !name.is_empty() && !known.contains(name.as_str())) {
+            return Err(format!("{} reads {name:?}, which nothing in the graph gives", describe(node)));
+        }
+    }
+    match graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
+        Some(output) => Err(format!("nothing in the graph gives its output {:?}", output.name)),
+        None => Ok(()),
+    }
+}
+
+/// How messages call a node.
+fn describe(node: &NodeProto) -> String {
+    if node.name.is_empty() { format!("a node {}", node.op_type) } else { format!("node {:?}", node.name) }
+}
+
+/// The node that gives `value`.
+pub(super) fn producer<'g>(graph: &'g GraphProto, value: &str) -> Option<&'g NodeProto> {
+    graph.node.iter().find(|node| node.output.iter().any(|output| output == value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_model() {
+        for bytes in [&b""[..], b"hello, world", b"\x00\x01\x02", b"{\"a\": 1}", b"PK\x03\x04", b"\x08\x08"] {
+            assert!(parse(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! ONNX models, run by tract with operators of our own where it lacks them or is slow.
+//!
+//! ```text
+//! load   graph (protobuf, checked) -> signature (what goes in) -> plan (prepared by tract) -> dry run -> output layout
+//! score  mini-batch -> runs of at most RUN_ROWS rows: gather (columns to tensors) -> plan -> output columns -> predictions
+//! ```
+//!
+//! This is the only home of tract. What a model does is known from its graph alone; nothing here depends on who exported
+//! it. A row's result does not depend on the rows beside it: our operators sum in a fixed order, and tract's are given a
+//! symbolic number of rows, so that they take the same steps for every number.
+
+mod classes;
+mod exp;
+mod features;
+mod gather;
+mod graph;
+mod ops;
+mod outputs;
+mod plan;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_schema::SchemaRef;
+use tract_onnx::model::Onnx;
+use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::prelude::*;
+
+use self::features::RowLength;
+use self::outputs::OutputLayout;
+use self::plan::{Plan, Rows};
+use super::{Dimension, FeatureNeeds, ModelError, ScoreError, Scorer, Signature, TensorSpec};
+use crate::data::{MiniBatch, Predictions};
+
+/// Most rows of one run of a graph. Longer mini-batches are cut, so that what flows between operators stays in the
+/// processor's cache: networks are fastest near 1,000 rows and a third slower at 8,000.
+const RUN_ROWS: usize = 1024;
+
+/// Rows of a run of a graph that tract can only prepare for a fixed number, though the model leaves it open. Small, as
+/// mini-batches are filled up to a multiple of it.
+const FALLBACK_ROWS: usize = 64;
+
+/// Rows of the run at load time. More than one, to tell the axis of rows from axes of length one.
+const DRY_RUN_ROWS: usize = 3;
+
+/// A model in an ONNX file.
+pub struct OnnxScorer {
+    plan: Plan,
+    signature: Signature,
+    needs: FeatureNeeds,
+    layout: OutputLayout,
+}
+
+impl OnnxScorer {
+    /// Reads and prepares the model at `path`, and runs it once.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        Self::of_model(&graph::read(path)?, path)
+    }
+
+    /// Prepares `model`, which was read from `path`.
+    fn of_model(model: &ModelProto, path: &Path) -> Result<Self, ModelError> {
+        let name = || path.display().to_string();
+        let unusable = |cause| ModelError::Unusable { path: name(), cause };
+        let graph = model.graph.as_ref().ok_or_else(|| unusable("it holds no graph".to_owned()))?;
+        let mut onnx = tract_onnx::onnx()
+            // What exporters write down about shapes inside a graph is often wrong for other numbers of rows.
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true);
+        ops::register(&mut onnx.op_register);
+        let operators = graph::unsupported_operators(graph, &onnx.op_register);
+        if !operators.is_empty() {
+            return Err(ModelError::UnsupportedOperators { path: name(), operators });
+        }
+        let inputs = graph::check_names(graph).and_then(|()| signature::inputs(graph)).map_err(unusable)?;
+        // Inputs as they are prepared: with the length of a row where the graph tells it though the input does not.
+        let (known, least) = known_inputs(graph, &inputs);
+        let needs = signature::needs(&known).map_err(unusable)?;
+        let directory = path.parent().and_then(Path::to_str);
+        let (plan, (outputs, rows)) = prepare(&onnx, model, &known, least, directory).map_err(unusable)?;
+        let layout = OutputLayout::of_run(graph, &outputs, rows).map_err(unusable)?;
+        let signature = Signature { outputs: output_specs(graph, &layout, &outputs), inputs };
+        Ok(OnnxScorer { plan, signature, needs, layout })
+    }
+
+    /// The predictions of the rows of `mini_batch`, run by run.
+    fn run(&self, mini_batch: &MiniBatch) -> TractResult<Vec<ArrayRef>> {
+        let features = &mini_batch.block.records.columns()[..mini_batch.block.feature_count];
+        let most = match self.plan.rows() {
+            Rows::Any => RUN_ROWS,
+            Rows::Fixed(rows) => rows,
+        };
+        let mut columns = self.layout.columns(mini_batch.len());
+        let mut start = mini_batch.records.start;
+        while start < mini_batch.records.end {
+            let end = mini_batch.records.end.min(start + most);
+            let rows = end - start;
+            let padded = if self.plan.rows() == Rows::Any { rows } else { most };
+            let outputs = self.plan.run(self.inputs(features, start..end, padded)?)?;
+            columns.extend(&outputs, rows)?;
+            start = end;
+        }
+        Ok(columns.finish())
+    }
+
+    fn inputs(
+        &self,
+        features: &[ArrayRef],
+        records: std::ops::Range<usize>,
+        padded: usize,
+    ) -> TractResult<TVec<TValue>> {
+        match self.signature.inputs.as_slice() {
+            [table] => {
+                let tensor = gather::tensor(features, records, table.element, table.shape.len(), padded)?;
+                Ok(tvec![tensor.into_tvalue()])
+            }
+            several => several
+                .iter()
+                .zip(features.chunks(1))
+                .map(|(input, column)| {
+                    let tensor = gather::tensor(column, records.clone(), input.element, input.shape.len(), padded)?;
+                    Ok(tensor.into_tvalue())
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Scorer for OnnxScorer {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn engine(&self) -> &'static str {
+        "tract, embedded, with operators of batchscore's own"
+    }
+
+    fn needs(&self) -> &FeatureNeeds {
+        &self.needs
+    }
+
+    fn output_schema(&self) -> SchemaRef {
+        Arc::clone(self.layout.schema())
+    }
+
+    fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {
+        let columns = self.run(mini_batch).map_err(|error| ScoreError::Permanent(format!("{error:#}")))?;
+        Ok(Predictions::new(self.output_schema(), columns, mini_batch.len())?)
+    }
+}
+
+/// `inputs` with what the graph tells about the features of a lone table, and the least number of them.
+fn known_inputs(graph: &GraphProto, inputs: &[TensorSpec]) -> (Vec<TensorSpec>, usize) {
+    let mut known = inputs.to_vec();
+    let mut least = 1;
+    if let [TensorSpec { name, shape, .. }] = known.as_mut_slice()
+        && let [_, features @ Dimension::Symbol(_)] = shape.as_mut_slice()
+    {
+        match features::row_length(graph, name) {
+            Some(RowLength::Exactly(n)) => *features = Dimension::Fixed(n),
+            Some(RowLength::AtLeast(n)) => least = n,
+            None => {}
+        }
+    }
+    (known, least)
+}
+
+/// What came out of the run at load time, and for how many rows.
+type DryRun = (TVec<TValue>, usize);
+
+/// The graph, prepared for any number of rows where that can be, and its first run.
+fn prepare(
+    onnx: &Onnx,
+    model: &ModelProto,
+    inputs: &[TensorSpec],
+    least_features: usize,
+    directory: Option<&str>,
+) -> Result<(Plan, DryRun), String> {
+    let attempt = |rows: Rows| {
+        guarded(|| {
+            let parsed = onnx.parse(model, directory)?;
+            let plan = Plan::prepare(parsed.model, inputs, rows)?;
+            let rows = match rows {
+                Rows::Any => DRY_RUN_ROWS,
+                Rows::Fixed(rows) => rows,
+            };
+            let outputs = plan.run(zeros(inputs, rows, least_features)?)?;
+            Ok((plan, (outputs, rows)))
+        })
+    };
+    match signature::fixed_rows(inputs)? {
+        Some(rows) => attempt(Rows::Fixed(rows)),
+        None => attempt(Rows::Any).or_else(|cause| attempt(Rows::Fixed(FALLBACK_ROWS)).map_err(|_| cause)),
+    }
+}
+
+/// Inputs of `rows` rows of zeros; axes that the model leaves open are `open` long.
+fn zeros(inputs: &[TensorSpec], rows: usize, open: usize) -> TractResult<TVec<TValue>> {
+    let zeros = |input: &TensorSpec| {
+        let mut shape: TVec<usize> = tvec![rows];
+        shape.extend(input.shape.iter().skip(1).map(|axis| match axis {
+            Dimension::Fixed(n) => *n,
+            Dimension::Symbol(_) => open,
+        }));
+        let datum_type = signature::datum_type(input.element);
+        if datum_type == String::datum_type() {
+            Ok(tract_ndarray::ArrayD::<String>::default(&*shape).into_tvalue())
+        } else {
+            Ok(Tensor::zero_dt(datum_type, &shape)?.into_tvalue())
+        }
+    };
+    inputs.iter().map(zeros).collect()
+}
+
+/// Runs what tract may panic at when a model is not what it should be, and turns that into a cause.
+fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result.map_err(|error| format!("{error:#}")),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(said.unwrap_or("the graph is malformed").to_owned())
+        }
+    }
+}
+
+/// Outputs as they are declared, and as they came out where they are not.
+fn output_specs(graph: &GraphProto, layout: &OutputLayout, run: &[TValue]) -> Vec<TensorSpec> {
+    let outputs = graph.output.iter().zip(layout.elements()).zip(run);
+    outputs.map(|((output, element), tensor)| signature::output(output, element, tensor)).collect()
+}

@@ -1,0 +1,41 @@
+//! Our own operators, registered in place of those that tract lacks, gets wrong or runs slowly.
+//!
+//! All of them are row-wise: a row's result depends on that row alone and is computed by the same steps in the same
+//! order however many rows share the call. Semantics are those of ONNX Runtime's CPU kernels.
+
+mod array_feature_extractor;
+mod binarizer;
+mod cast;
+mod imputer;
+mod label_encoder;
+mod labels;
+mod linear;
+mod normalizer;
+mod one_hot_encoder;
+mod post_transform;
+mod row_operator;
+mod scaler;
+mod softmax;
+mod tree_attributes;
+mod tree_ensemble;
+mod zip_map;
+
+use tract_onnx::model::OnnxOpRegister;
+
+/// Puts our operators into tract's register, over its own where both exist.
+pub(super) fn register(register: &mut OnnxOpRegister) {
+    register.insert("ArrayFeatureExtractor", array_feature_extractor::build);
+    register.insert("Binarizer", binarizer::build);
+    register.insert("Cast", cast::build);
+    register.insert("Imputer", imputer::build);
+    register.insert("LabelEncoder", label_encoder::build);
+    register.insert("LinearClassifier", linear::build_classifier);
+    register.insert("LinearRegressor", linear::build_regressor);
+    register.insert("Normalizer", normalizer::build);
+    register.insert("OneHotEncoder", one_hot_encoder::build);
+    register.insert("Scaler", scaler::build);
+    register.insert("Softmax", softmax::build);
+    register.insert("TreeEnsembleClassifier", tree_ensemble::build_classifier);
+    register.insert("TreeEnsembleRegressor", tree_ensemble::build_regressor);
+    register.insert("ZipMap", zip_map::build);
+}

@@ -1,0 +1,18 @@
+//! Every default of a job, in one place. The policies' own defaults stand beside them in `policy/`.
+
+/// Below this folder each job gets a folder of its own, named after the job.
+pub const OUTPUT_ROOT: &str = "outputs";
+
+/// Name of the file with the predictions; the extension chooses the format.
+pub const OUTPUT_FILE_NAME: &str = "predictions.txt";
+
+/// How many workers: as many as the machine lets this process use.
+pub fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Bytes in flight between reading and writing, for so many workers: enough that none waits for another, and far below
+/// what a small machine has.
+pub fn memory_budget(workers: usize) -> u64 {
+    (workers as u64 * (24 << 20)).max(64 << 20)
+}

@@ -1,0 +1,198 @@
+//! One file on a web server, whatever the server is able to say about it.
+//!
+//! Servers differ: some refuse HEAD (a signed S3 address is signed for GET alone), some know no ranges, some send a body
+//! of unknown length. The address is used byte for byte, its query included.
+
+use std::sync::Arc;
+
+use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
+use object_store::http::{HttpBuilder, HttpStore};
+use object_store::path::Path;
+use object_store::{
+    ClientOptions, GetOptions, GetRange, HeaderMap, HeaderValue, ObjectStore, ObjectStoreExt, RetryConfig,
+};
+use url::Url;
+
+use super::location::RemoteObject;
+use super::reader::ByteStream;
+use super::remote::{StoreKind, failure, patience};
+use super::runtime::wait;
+use super::{RemoteUrl, StorageError};
+
+/// Finds the file at `url` and its size; 0 when the server does not say.
+pub(super) fn find(url: &RemoteUrl) -> Result<(RemoteObject, u64), StorageError> {
+    let shown = url.to_string();
+    let address = Address::new(url, &shown)?;
+    let failed = |e: object_store::Error| failure(&shown, "read", StoreKind::Web, &e);
+    // No retries for the first question, which many servers refuse for good.
+    let asking = address.store(RetryConfig { max_retries: 0, ..RetryConfig::default() }).map_err(failed)?;
+    let store: Arc<dyn ObjectStore> = Arc::new(address.store(RetryConfig::default()).map_err(failed)?);
+    let object = RemoteObject::new(Arc::clone(&store), Path::default(), shown.clone(), StoreKind::Web);
+
+    if let Ok(meta) = wait(async move { asking.head(&Path::default()).await })? {
+        return Ok((object, meta.size));
+    }
+    let ranged = Arc::clone(&store);
+    let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+    if let Ok(answer) = wait(async move { ranged.get_opts(&Path::default(), first_byte).await })? {
+        return Ok((object, answer.meta.size));
+    }
+    match wait(async move { store.get(&Path::default()).await })? {
+        Ok(answer) => Ok((object, answer.meta.size)),
+        Err(object_store::Error::Generic { source, .. }) if source.to_string().contains("Content-Length") => {
+            Ok((object.without_length(address.client()?), 0))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// What the file is called in results: the last part of the address's path.
+pub(super) fn name_of(url: &RemoteUrl) -> String {
+    let url = url.reveal();
+    let last = url.path().rsplit('/').find(|part| !part.is_empty());
+    match last.and_then(|part| Path::from_url_path(part).ok()) {
+        Some(name) if !name.as_ref().is_empty() => name.to_string(),
+        _ => url.host_str().unwrap_or("data").to_owned(),
+    }
+}
+
+/// An address with its credentials taken out of it and into a header.
+struct Address {
+    url: Url,
+    headers: HeaderMap,
+    shown: String,
+}
+
+impl Address {
+    fn new(url: &RemoteUrl, shown: &str) -> Result<Self, StorageError> {
+        let mut url = url.reveal().clone();
+        let mut headers = HeaderMap::new();
+        if !url.username().is_empty() || url.password().is_some() {
+            let login = format!("{}:{}", decode(url.username()), decode(url.password().unwrap_or_default()));
+            let mut value = HeaderValue::from_str(&format!("Basic {}", base64(login.as_bytes()))).map_err(|_| {
+                StorageError::Unsupported { object: shown.to_owned(), reason: "its user:password is no header".into() }
+            })?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
+            // Neither call fails for a URL with a host.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+        }
+        url.set_fragment(None);
+        Ok(Address { url, headers, shown: shown.to_owned() })
+    }
+
+    fn options(&self) -> ClientOptions {
+        // The user wrote `http://`; nothing is gained by refusing it.
+        let mut options = ClientOptions::new().with_allow_http(true).with_default_headers(self.headers.clone());
+        for (key, value) in patience("HTTP") {
+            options = options.with_config(key, value);
+        }
+        options
+    }
+
+    /// A store whose empty path is this address, so that its query is sent along.
+    fn store(&self, retry: RetryConfig) -> object_store::Result<HttpStore> {
+        HttpBuilder::new().with_url(self.url.as_str()).with_client_options(self.options()).with_retry(retry).build()
+    }
+
+    fn client(&self) -> Result<PlainGet, StorageError> {
+        let client = ReqwestConnector::default()
+            .connect(&self.options())
+            .map_err(|e| failure(&self.shown, "read", StoreKind::Web, &e))?;
+        Ok(PlainGet { client, url: self.url.to_string() })
+    }
+}
+
+/// A GET without questions, for servers that do not tell a length.
+#[derive(Clone)]
+pub(super) struct PlainGet {
+    client: HttpClient,
+    url: String,
+}
+
+impl PlainGet {
+    /// Starts the request; an answer other than success is an error.
+    pub(super) async fn stream(self) -> Result<ByteStream, object_store::Error> {
+        use futures_util::TryStreamExt;
+
+        let generic =
+            |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic { store: "HTTP", source };
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = self.url.parse().map_err(|_| generic("the address is not valid".into()))?;
+        let response = self.client.execute(request).await.map_err(|e| generic(e.into()))?;
+        if !response.status().is_success() {
+            return Err(generic(format!("the server answered {}", response.status()).into()));
+        }
+        Ok(Box::pin(response.into_body().bytes_stream().map_err(move |e| generic(e.into()))))
+    }
+}
+
+/// Undoes the percent-encoding of a user name or password.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Base64 with padding, as the Basic scheme wants it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = (0..3).fold(0u32, |acc, i| acc << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let digit = DIGITS[(group >> (18 - 6 * i) & 63) as usize];
+            out.push(if i <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Pointer;
+
+    #[test]
+    fn base64_pads() {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ] {
+            assert_eq!(base64(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn logins_are_decoded() {
+        for (text, expected) in [("a%40b", "a@b"), ("50%", "50%"), ("%zz", "%zz"), ("", "")] {
+            assert_eq!(decode(text), expected);
+        }
+    }
+
+    #[test]
+    fn names_come_from_the_path() {
+        for (text, expected) in [("https://h/a/b%20c.csv?sig=x", "b c.csv"), ("https://h/a/", "a"), ("https://h", "h")]
+        {
+            let Ok(Pointer::Remote(url)) = text.parse() else { panic!("{text}") };
+            assert_eq!(name_of(&url), expected);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Existing, StorageError};
+
+/// A file that is written under a temporary name beside its own.
+///
+/// Dropping it removes the temporary file.
+#[derive(Debug)]
+pub(super) struct LocalFile {
+    file: File,
+    temporary: PathBuf,
+    target: PathBuf,
+    existing: Existing,
+    /// Whether the temporary file has been renamed and is no longer ours to remove.
+    settled: bool,
+}
+
+impl LocalFile {
+    /// Makes room for `name` in `folder`, which is created if it is missing.
+    pub(super) fn create(folder: &Path, name: &str, existing: Existing) -> Result<Self, StorageError> {
+        let target = folder.join(name);
+        match fs::symlink_metadata(&target) {
+            Ok(meta) if meta.is_dir() => {
+                return Err(StorageError::Exists {
+                    object: shown(&target),
+                    hint: " and is a folder; choose another name".into(),
+                });
+            }
+            Ok(_) if existing == Existing::Refuse => return Err(taken(&target)),
+            _ => {}
+        }
+        fs::create_dir_all(folder).map_err(|e| folder_failure(folder, e))?;
+        // Programs in different containers may share both the folder and the process number.
+        for attempt in 0u32.. {
+            let temporary = folder.join(format!(".{name}.tmp-{}-{attempt}", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+                Ok(file) => return Ok(LocalFile { file, temporary, target, existing, settled: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {}
+                Err(error) => return Err(folder_failure(folder, error)),
+            }
+        }
+        unreachable!("the loop ends by its limit")
+    }
+
+    pub(super) fn target(&self) -> String {
+        shown(&self.target)
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    /// Makes the file durable and gives it its name.
+    pub(super) fn commit(mut self) -> Result<String, StorageError> {
+        self.file.sync_all().map_err(|e| self.failed(e))?;
+        match self.existing {
+            Existing::Replace => fs::rename(&self.temporary, &self.target).map_err(|e| self.failed(e))?,
+            Existing::Refuse => self.rename_unless_taken()?,
+        }
+        self.settled = true;
+        sync_folder_of(&self.target)?;
+        Ok(shown(&self.target))
+    }
+
+    /// Keeps what was written as `<name>.partial`, in place of an older one.
+    pub(super) fn keep_partial(mut self) -> Result<String, StorageError> {
+        self.file.sync_all().map_err(|e| self.failed(e))?;
+        let kept = self.rename_to_partial()?;
+        sync_folder_of(&kept)?;
+        Ok(shown(&kept))
+    }
+
+    fn rename_to_partial(&mut self) -> Result<PathBuf, StorageError> {
+        let mut name = OsString::from(self.target.as_os_str());
+        name.push(".partial");
+        let kept = PathBuf::from(name);
+        fs::rename(&self.temporary, &kept).map_err(|e| StorageError::io(shown(&kept), "written", e))?;
+        self.settled = true;
+        Ok(kept)
+    }
+
+    /// A link, unlike a rename, fails when the name is taken, so that no race can overwrite another file.
+    fn rename_unless_taken(&mut self) -> Result<(), StorageError> {
+        match fs::hard_link(&self.temporary, &self.target) {
+            Ok(()) => {
+                // Another name of a file that is already safe under its own.
+                let _ = fs::remove_file(&self.temporary);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.overtaken()),
+            // A file system without links: a check and a rename are the best there is.
+            Err(_) if fs::symlink_metadata(&self.target).is_ok() => Err(self.overtaken()),
+            Err(_) => fs::rename(&self.temporary, &self.target).map_err(|e| self.failed(e)),
+        }
+    }
+
+    /// Someone else took the name while we worked: the work is kept under another.
+    fn overtaken(&mut self) -> StorageError {
+        let hint = match self.rename_to_partial() {
+            Ok(kept) => format!(
+                ": another program wrote it meanwhile, so these results were kept as {}; rename them as you like",
+                kept.display()
+            ),
+            Err(_) => ": another program wrote it meanwhile, and these results could not be kept".into(),
+        };
+        StorageError::Exists { object: shown(&self.target), hint }
+    }
+
+    fn failed(&self, error: io::Error) -> StorageError {
+        StorageError::io(shown(&self.target), "written", error)
+    }
+}
+
+impl Drop for LocalFile {
+    fn drop(&mut self) {
+        if !self.settled {
+            // Nobody is left to tell, and a hidden temporary file does no harm.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// The error for a name that is taken.
+pub(super) fn taken(target: &Path) -> StorageError {
+    StorageError::Exists {
+        object: shown(target),
+        hint: "; remove it, choose another name, or allow it to be overwritten".into(),
+    }
+}
+
+/// A rename lasts through a power cut only once its folder is on the disk too.
+fn sync_folder_of(path: &Path) -> Result<(), StorageError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A folder that may be written but not read, or a file system that cannot do it.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => Ok(()),
+        result => result.map_err(|e| StorageError::io(shown(folder), "written", e)),
+    }
+}
+
+fn folder_failure(folder: &Path, error: io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StorageError::Unsupported {
+            object: shown(folder),
+            reason: "it is a file, or lies below one; name a folder for the results".into(),
+        },
+        _ => StorageError::io(shown(folder), "written", error),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

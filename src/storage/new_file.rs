@@ -1,0 +1,143 @@
+use std::fmt;
+use std::io::{self, Write};
+
+use super::StorageError;
+use super::local_file::LocalFile;
+use super::upload::Upload;
+
+/// A result that is being written. It has its name, and is seen by others, only once it is committed; dropping it leaves
+/// nothing behind.
+///
+/// Writes go straight to the system, so they should be large. Errors of [`Write`] carry a [`StorageError`]; see
+/// [`StorageError::from_io`].
+pub struct NewFile {
+    target: Target,
+    written: u64,
+}
+
+enum Target {
+    Local(LocalFile),
+    Upload(Upload),
+    Stdout(io::Stdout),
+    Discard,
+}
+
+impl NewFile {
+    pub(super) fn local(file: LocalFile) -> Self {
+        NewFile { target: Target::Local(file), written: 0 }
+    }
+
+    pub(super) fn upload(upload: Upload) -> Self {
+        NewFile { target: Target::Upload(upload), written: 0 }
+    }
+
+    /// A result that is counted and thrown away.
+    pub fn discard() -> Self {
+        NewFile { target: Target::Discard, written: 0 }
+    }
+
+    /// The program's standard output. It has no name to take, so what is written is seen at once.
+    pub fn stdout() -> Self {
+        NewFile { target: Target::Stdout(io::stdout()), written: 0 }
+    }
+
+    /// How many bytes have been written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Where the result goes, for display.
+    pub fn location(&self) -> String {
+        match &self.target {
+            Target::Local(file) => file.target(),
+            Target::Upload(upload) => upload.target().to_owned(),
+            Target::Stdout(_) => "standard output".into(),
+            Target::Discard => "nowhere (results are discarded)".into(),
+        }
+    }
+
+    /// Makes the result durable and visible under its name, and says where it is.
+    pub fn commit(self) -> Result<String, StorageError> {
+        let location = self.location();
+        match self.target {
+            Target::Local(file) => file.commit().map_err(|e| with_written(e, self.written)),
+            Target::Upload(upload) => upload.commit(),
+            Target::Stdout(mut out) => match out.flush() {
+                Ok(()) => Ok(location),
+                Err(error) => Err(StorageError::io(location, "written", error)),
+            },
+            Target::Discard => Ok(location),
+        }
+    }
+
+    /// Keeps what was written of an unfinished result: a local file as `<name>.partial`, whose place is returned. An
+    /// upload is given up, since a store has no room for unfinished objects.
+    pub fn keep_partial(self) -> Result<Option<String>, StorageError> {
+        match self.target {
+            Target::Local(file) => file.keep_partial().map(Some).map_err(|e| with_written(e, self.written)),
+            Target::Upload(upload) => upload.abort().map(|()| None),
+            Target::Stdout(mut out) => {
+                out.flush().map_err(|e| StorageError::io("standard output", "written", e))?;
+                Ok(None)
+            }
+            Target::Discard => Ok(None),
+        }
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = match &mut self.target {
+            Target::Local(file) => file.write(bytes),
+            Target::Stdout(out) => out.write(bytes),
+            Target::Discard => Ok(bytes.len()),
+            Target::Upload(upload) => upload.write(bytes).map(|()| bytes.len()).map_err(StorageError::into_io),
+        };
+        match result {
+            Ok(len) => {
+                self.written += len as u64;
+                Ok(len)
+            }
+            // The caller's loop tries again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let error = StorageError::from_io(self.location(), "written", error);
+                Err(with_written(error, self.written).into_io())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Stdout(out) => out.flush().map_err(|e| StorageError::io("standard output", "written", e).into_io()),
+            Target::Local(_) | Target::Upload(_) | Target::Discard => Ok(()),
+        }
+    }
+}
+
+/// A full disk's message says how far the result had come.
+fn with_written(error: StorageError, written: u64) -> StorageError {
+    match error {
+        StorageError::DiskFull { object, source, .. } => StorageError::DiskFull { object, written, source },
+        other => other,
+    }
+}
+
+impl fmt::Debug for NewFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewFile({}, {} bytes)", self.location(), self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_discarded_is_counted() {
+        let mut file = NewFile::discard();
+        file.write_all(b"12345").unwrap();
+        assert_eq!(file.written(), 5);
+        assert!(file.commit().is_ok());
+    }
+}

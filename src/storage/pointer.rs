@@ -1,0 +1,208 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::StorageError;
+use super::secrets::scrub;
+
+/// Where data is, as the user wrote it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pointer {
+    /// A path or a pattern (`*`, `?`, `[..]`, `**`) on this machine.
+    Local(PathBuf),
+    /// A file on the web, or an object or a prefix in a store.
+    Remote(RemoteUrl),
+    /// Data registered in the workspace: `azureml:<name>:<version>` or `azureml:<name>@latest`.
+    Registered {
+        /// The registered name.
+        name: String,
+        /// The version; `None` for the latest.
+        version: Option<String>,
+    },
+    /// A path on a datastore of the workspace: `azureml://datastores/...`, or one of its longer forms.
+    Datastore(String),
+}
+
+/// A URL that may hold a secret: it is shown without passwords and queries.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoteUrl(Url);
+
+impl RemoteUrl {
+    /// The URL with everything in it, for requests only.
+    pub(super) fn reveal(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether this is one file on a web server.
+    pub(super) fn is_web(&self) -> bool {
+        matches!(self.0.scheme(), "http" | "https")
+    }
+}
+
+impl fmt::Display for RemoteUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&scrub(self.0.as_str()))
+    }
+}
+
+impl fmt::Debug for RemoteUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteUrl({self})")
+    }
+}
+
+/// Schemes that lead to a store or a web server.
+const REMOTE: [&str; 12] = ["http", "https", "s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs"];
+
+const RULE: &str = "write a path, a pattern, or a URL that begins with http, https, s3, s3a, gs, az, azure, adl, abfs, \
+                    abfss, wasb, wasbs, file or azureml";
+const REGISTERED_RULE: &str = "registered data is written azureml:<name>:<version> or azureml:<name>@latest";
+
+impl FromStr for Pointer {
+    type Err = StorageError;
+
+    fn from_str(text: &str) -> Result<Self, StorageError> {
+        let error = |rule: &str| StorageError::Pointer { text: scrub(text).into_owned(), rule: rule.to_owned() };
+        if text.is_empty() {
+            return Err(error(RULE));
+        }
+        if let Some(rest) = text.strip_prefix("azureml:") {
+            return if rest.starts_with("//") {
+                Ok(Pointer::Datastore(text.to_owned()))
+            } else {
+                registered(rest).ok_or_else(|| error(REGISTERED_RULE))
+            };
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(Pointer::Local(PathBuf::from(text)));
+        };
+        if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) {
+            return Ok(Pointer::Local(PathBuf::from(text)));
+        }
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "file" {
+            return file_path(rest).map(Pointer::Local).ok_or_else(|| error("a file URL is written file:///path"));
+        }
+        if !REMOTE.contains(&scheme.as_str()) {
+            return Err(error(RULE));
+        }
+        let encoded = if matches!(scheme.as_str(), "http" | "https") { text.to_owned() } else { keep_key(text) };
+        let url = Url::parse(&encoded).map_err(|cause| error(&format!("{cause}; write scheme://host/path")))?;
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(error("the name of the bucket, container or server is missing: write scheme://name/path"));
+        }
+        Ok(Pointer::Remote(RemoteUrl(url)))
+    }
+}
+
+impl From<PathBuf> for Pointer {
+    fn from(path: PathBuf) -> Self {
+        Pointer::Local(path)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pointer::Local(path) => path.display().fmt(f),
+            Pointer::Remote(url) => url.fmt(f),
+            Pointer::Registered { name, version: Some(version) } => write!(f, "azureml:{name}:{version}"),
+            Pointer::Registered { name, version: None } => write!(f, "azureml:{name}@latest"),
+            Pointer::Datastore(text) => f.write_str(&scrub(text)),
+        }
+    }
+}
+
+impl fmt::Debug for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pointer({self})")
+    }
+}
+
+/// Reads `<name>:<version>` or `<name>@latest`.
+fn registered(text: &str) -> Option<Pointer> {
+    let (name, version) = match text.split_once(':') {
+        Some((name, version)) => (name, Some(version.to_owned())),
+        None => (text.strip_suffix("@latest")?, None),
+    };
+    let plain = |s: &str| !s.is_empty() && !s.contains(['/', ':', '@']);
+    (plain(name) && version.as_deref().is_none_or(plain))
+        .then(|| Pointer::Registered { name: name.to_owned(), version })
+}
+
+/// The path of a file URL; what looks like a query is part of it, because `?` is a wildcard and may stand in names.
+fn file_path(rest: &str) -> Option<PathBuf> {
+    let url = Url::parse(&format!("file://{}", rest.replace('?', "%3F").replace('#', "%23"))).ok()?;
+    url.to_file_path().ok()
+}
+
+/// A store URL whose `?` and `#` belong to the object's name, as the stores' own tools take them; a real query (a shared
+/// access signature) is left as it is.
+fn keep_key(text: &str) -> String {
+    let text = text.replace('#', "%23");
+    match text.split_once('?') {
+        Some((_, query)) if query.contains("sig=") => text,
+        _ => text.replace('?', "%3F"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Pointer {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn texts_become_pointers() {
+        for (text, path) in [
+            ("data/x.csv", "data/x.csv"),
+            ("data:old/x.csv", "data:old/x.csv"),
+            ("./odd://x", "./odd://x"),
+            ("file:///a/b%20c", "/a/b c"),
+            ("file://localhost/a/b", "/a/b"),
+            ("FILE:///a/b?.csv", "/a/b?.csv"),
+            ("s3:/a", "s3:/a"),
+        ] {
+            assert_eq!(parse(text), Pointer::Local(PathBuf::from(path)), "{text}");
+        }
+        for text in ["https://a.b/c.csv", "s3://bucket/k", "abfss://c@acc.dfs.core.windows.net/p", "wasbs://c@a.x/p"] {
+            assert!(matches!(parse(text), Pointer::Remote(_)), "{text}");
+            assert_eq!(parse(text).to_string(), text);
+        }
+        assert_eq!(parse("azureml:heart:3"), Pointer::Registered { name: "heart".into(), version: Some("3".into()) });
+        assert_eq!(parse("azureml:heart@latest"), Pointer::Registered { name: "heart".into(), version: None });
+        assert!(matches!(parse("azureml://datastores/d/paths/p"), Pointer::Datastore(_)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_rule() {
+        for text in
+            ["", "ftp://a/b", "azureml:heart", "azureml::1", "azureml:a:b:c", "s3://", "s3:///x", "file://host/x"]
+        {
+            let error = text.parse::<Pointer>().expect_err(text).to_string();
+            assert!(error.contains("write") || error.contains("written"), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        for text in [
+            "https://a.blob.core.windows.net/c/p?sv=1&sig=SECRET",
+            "https://me:SECRET@a.b/c",
+            "az://c/p?sv=1&sig=SECRET",
+            "ftp://me:SECRET@a.b/c",
+            "https://me:SECRET@/c",
+            "azureml://x/p?sig=SECRET",
+        ] {
+            let shown = match text.parse::<Pointer>() {
+                Ok(pointer) => format!("{pointer} {pointer:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(!shown.contains("SECRET"), "{shown}");
+        }
+    }
+}
