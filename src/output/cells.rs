@@ -12,6 +12,7 @@ use arrow_cast::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 
 use super::Layout;
+use super::text::Counter;
 use crate::data::RowNumbers;
 
 /// A column's values by type, and which of them are null.
@@ -22,7 +23,10 @@ pub(super) struct Cells<'a> {
 
 /// The values of a column.
 pub(super) enum Values<'a> {
-    Rows(&'a RowNumbers),
+    /// Row numbers, one a record.
+    Rows(&'a [u64]),
+    /// Row numbers from a first one on; they are asked for in order.
+    Counter(Counter),
     Int8(&'a [i8]),
     Int16(&'a [i16]),
     Int32(&'a [i32]),
@@ -89,7 +93,11 @@ impl<'a> Cells<'a> {
 
     /// The row numbers as a column.
     pub(super) fn rows(rows: &'a RowNumbers) -> Self {
-        Cells { values: Values::Rows(rows), nulls: None }
+        let values = match rows {
+            RowNumbers::From(first) => Values::Counter(Counter::new(*first)),
+            RowNumbers::Listed(rows) => Values::Rows(rows),
+        };
+        Cells { values, nulls: None }
     }
 
     /// Whether there is no value at `index`.

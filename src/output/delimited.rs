@@ -5,6 +5,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::cells::{Cells, Values, displayable, without_json};
 use super::layout::{Layout, Scored, Source};
+use super::text::Text;
 
 /// What a value of most columns takes with its comma, for a first guess at a block's size.
 const USUAL_WIDTH: usize = 12;
@@ -42,16 +43,16 @@ pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowE
     fixed.push(b'\n');
 
     let width = parts.iter().map(|(before, _)| before.len() + USUAL_WIDTH).sum::<usize>() + fixed.len();
-    let mut out = Vec::with_capacity(rows * width);
+    let mut text = Text::with_capacity(rows * width);
     let mut scratch = String::new();
     for row in 0..rows {
-        for (before, cells) in &parts {
-            out.extend_from_slice(before);
-            push_value(&mut out, cells, row, &mut scratch)?;
+        for (before, cells) in &mut parts {
+            text.push(before);
+            push_value(&mut text, cells, row, &mut scratch)?;
         }
-        out.extend_from_slice(&fixed);
+        text.push(&fixed);
     }
-    Ok(out)
+    Ok(text.into_bytes())
 }
 
 /// The columns that have an array, in types that have a text.
@@ -66,53 +67,57 @@ fn arrays(layout: &Layout, scored: &Scored) -> Result<Vec<Option<ArrayRef>>, Arr
 }
 
 #[inline]
-fn push_value(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize, scratch: &mut String) -> Result<(), ArrowError> {
+fn push_value(text: &mut Text, cells: &mut Cells<'_>, row: usize, scratch: &mut String) -> Result<(), ArrowError> {
     if cells.is_null(row) {
         return Ok(());
     }
-    match &cells.values {
-        Values::Rows(rows) => push_integer(out, rows.get(row)),
-        Values::Int8(values) => push_integer(out, values[row]),
-        Values::Int16(values) => push_integer(out, values[row]),
-        Values::Int32(values) => push_integer(out, values[row]),
-        Values::Int64(values) => push_integer(out, values[row]),
-        Values::UInt8(values) => push_integer(out, values[row]),
-        Values::UInt16(values) => push_integer(out, values[row]),
-        Values::UInt32(values) => push_integer(out, values[row]),
-        Values::UInt64(values) => push_integer(out, values[row]),
-        Values::Float32(values) => push_float(out, values[row]),
-        Values::Float64(values) => push_float(out, values[row]),
-        Values::Boolean(values) => {
-            out.extend_from_slice(if values.value(row) { b"true" } else { b"false" });
+    match &mut cells.values {
+        Values::Counter(counter) => {
+            text.push_short(counter.text());
+            counter.advance();
         }
-        Values::Utf8(values) => push_quoted(out, values.value(row).as_bytes()),
-        Values::LargeUtf8(values) => push_quoted(out, values.value(row).as_bytes()),
-        Values::Utf8View(values) => push_quoted(out, values.value(row).as_bytes()),
-        Values::Dictionary { keys, values } => push_value(out, values, keys[row], scratch)?,
+        Values::Rows(rows) => text.push_integer(rows[row]),
+        Values::Int8(values) => text.push_integer(values[row]),
+        Values::Int16(values) => text.push_integer(values[row]),
+        Values::Int32(values) => text.push_integer(values[row]),
+        Values::Int64(values) => text.push_small_integer(values[row]),
+        Values::UInt8(values) => text.push_integer(values[row]),
+        Values::UInt16(values) => text.push_integer(values[row]),
+        Values::UInt32(values) => text.push_integer(values[row]),
+        Values::UInt64(values) => text.push_integer(values[row]),
+        Values::Float32(values) => text.push_float(values[row]),
+        Values::Float64(values) => text.push_float(values[row]),
+        Values::Boolean(values) => text.push_short(if values.value(row) { b"true" } else { b"false" }),
+        Values::Utf8(values) => push_text(text, values.value(row)),
+        Values::LargeUtf8(values) => push_text(text, values.value(row)),
+        Values::Utf8View(values) => push_text(text, values.value(row)),
+        Values::Dictionary { keys, values } => push_value(text, values, keys[row], scratch)?,
         Values::Decimal(formatter) | Values::Other(formatter) => {
             scratch.clear();
             formatter.value(row).write(scratch)?;
-            push_quoted(out, scratch.as_bytes());
+            push_text(text, scratch);
         }
         Values::Null => {}
     }
     Ok(())
 }
 
-#[inline]
-pub(super) fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+fn push_text(text: &mut Text, value: &str) {
+    if needs_quotes(value.as_bytes()) {
+        push_quoted(text.as_vec(), value.as_bytes());
+    } else {
+        text.push(value.as_bytes());
+    }
 }
 
-/// The shortest text that reads back as the same number; `NaN`, `inf`, `-inf`.
-#[inline]
-fn push_float(out: &mut Vec<u8>, value: impl zmij::Float) {
-    out.extend_from_slice(zmij::Buffer::new().format(value).as_bytes());
+/// Whether a reader would take the text apart.
+fn needs_quotes(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
 }
 
-/// A text, between quotes if a reader would otherwise take it apart.
+/// A text, between quotes if it needs them.
 fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
-    if !text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+    if !needs_quotes(text) {
         out.extend_from_slice(text);
         return;
     }

@@ -12,8 +12,8 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType};
 
 use super::cells::{Cells, Values, displayable};
-use super::delimited::push_integer;
 use super::layout::{Layout, Scored, Source};
+use super::text::Text;
 
 /// The lines of a block.
 pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowError> {
@@ -49,15 +49,15 @@ pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowE
 
     let rows = scored.predictions.num_rows();
     let width = members.iter().map(|(before, _)| before.len() + 12).sum::<usize>() + fixed.len();
-    let mut out = Vec::with_capacity(rows * width);
+    let mut text = Text::with_capacity(rows * width);
     for row in 0..rows {
-        for (before, member) in &members {
-            out.extend_from_slice(before);
-            member.push(&mut out, row)?;
+        for (before, member) in &mut members {
+            text.push(before);
+            member.push(&mut text, row)?;
         }
-        out.extend_from_slice(&fixed);
+        text.push(&fixed);
     }
-    Ok(out)
+    Ok(text.into_bytes())
 }
 
 /// A column as JSON.
@@ -121,80 +121,74 @@ impl<'a> Member<'a> {
         }
     }
 
-    fn push(&self, out: &mut Vec<u8>, index: usize) -> Result<(), ArrowError> {
+    fn push(&mut self, text: &mut Text, index: usize) -> Result<(), ArrowError> {
         match self {
-            Member::Plain(cells) => push_value(out, cells, index)?,
-            Member::Raw(json) if json.is_null(index) => out.extend_from_slice(b"null"),
+            Member::Plain(cells) => push_value(text, cells, index)?,
+            Member::Raw(json) if json.is_null(index) => text.push_short(b"null"),
             // A line break would end the object; outside of strings JSON takes a space in its place.
             Member::Raw(json) => {
-                out.extend(
-                    json.value(index).bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }),
-                );
+                let json = json.value(index).bytes();
+                text.as_vec().extend(json.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
             }
             Member::List { nulls: Some(nulls), .. } | Member::Struct { nulls: Some(nulls), .. }
                 if nulls.is_null(index) =>
             {
-                out.extend_from_slice(b"null");
+                text.push_short(b"null");
             }
             Member::List { offsets, items, .. } => {
-                out.push(b'[');
+                text.push_byte(b'[');
                 for (i, item) in offsets.range(index).enumerate() {
                     if i > 0 {
-                        out.push(b',');
+                        text.push_byte(b',');
                     }
-                    items.push(out, item)?;
+                    items.push(text, item)?;
                 }
-                out.push(b']');
+                text.push_byte(b']');
             }
             Member::Struct { members, .. } => {
-                out.push(b'{');
+                text.push_byte(b'{');
                 for (before, member) in members {
-                    out.extend_from_slice(before);
-                    member.push(out, index)?;
+                    text.push(before);
+                    member.push(text, index)?;
                 }
-                out.push(b'}');
+                text.push_byte(b'}');
             }
         }
         Ok(())
     }
 }
 
-fn push_value(out: &mut Vec<u8>, cells: &Cells<'_>, index: usize) -> Result<(), ArrowError> {
+fn push_value(text: &mut Text, cells: &mut Cells<'_>, index: usize) -> Result<(), ArrowError> {
     if cells.is_null(index) {
-        out.extend_from_slice(b"null");
+        text.push_short(b"null");
         return Ok(());
     }
-    match &cells.values {
-        Values::Rows(rows) => push_integer(out, rows.get(index)),
-        Values::Int8(values) => push_integer(out, values[index]),
-        Values::Int16(values) => push_integer(out, values[index]),
-        Values::Int32(values) => push_integer(out, values[index]),
-        Values::Int64(values) => push_integer(out, values[index]),
-        Values::UInt8(values) => push_integer(out, values[index]),
-        Values::UInt16(values) => push_integer(out, values[index]),
-        Values::UInt32(values) => push_integer(out, values[index]),
-        Values::UInt64(values) => push_integer(out, values[index]),
-        Values::Float32(values) => push_float(out, values[index].is_finite(), values[index]),
-        Values::Float64(values) => push_float(out, values[index].is_finite(), values[index]),
-        Values::Boolean(values) => out.extend_from_slice(if values.value(index) { b"true" } else { b"false" }),
-        Values::Utf8(values) => push_string(out, values.value(index)),
-        Values::LargeUtf8(values) => push_string(out, values.value(index)),
-        Values::Utf8View(values) => push_string(out, values.value(index)),
-        Values::Dictionary { keys, values } => push_value(out, values, keys[index])?,
-        Values::Decimal(formatter) => out.extend_from_slice(formatter.value(index).try_to_string()?.as_bytes()),
-        Values::Other(formatter) => push_string(out, &formatter.value(index).try_to_string()?),
-        Values::Null => out.extend_from_slice(b"null"),
+    match &mut cells.values {
+        Values::Counter(counter) => {
+            text.push_short(counter.text());
+            counter.advance();
+        }
+        Values::Rows(rows) => text.push_integer(rows[index]),
+        Values::Int8(values) => text.push_integer(values[index]),
+        Values::Int16(values) => text.push_integer(values[index]),
+        Values::Int32(values) => text.push_integer(values[index]),
+        Values::Int64(values) => text.push_small_integer(values[index]),
+        Values::UInt8(values) => text.push_integer(values[index]),
+        Values::UInt16(values) => text.push_integer(values[index]),
+        Values::UInt32(values) => text.push_integer(values[index]),
+        Values::UInt64(values) => text.push_integer(values[index]),
+        Values::Float32(values) if values[index].is_finite() => text.push_float(values[index]),
+        Values::Float64(values) if values[index].is_finite() => text.push_float(values[index]),
+        Values::Float32(_) | Values::Float64(_) | Values::Null => text.push_short(b"null"),
+        Values::Boolean(values) => text.push_short(if values.value(index) { b"true" } else { b"false" }),
+        Values::Utf8(values) => push_string(text.as_vec(), values.value(index)),
+        Values::LargeUtf8(values) => push_string(text.as_vec(), values.value(index)),
+        Values::Utf8View(values) => push_string(text.as_vec(), values.value(index)),
+        Values::Dictionary { keys, values } => push_value(text, values, keys[index])?,
+        Values::Decimal(formatter) => text.push(formatter.value(index).try_to_string()?.as_bytes()),
+        Values::Other(formatter) => push_string(text.as_vec(), &formatter.value(index).try_to_string()?),
     }
     Ok(())
-}
-
-#[inline]
-fn push_float(out: &mut Vec<u8>, is_finite: bool, value: impl zmij::Float) {
-    if is_finite {
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-    } else {
-        out.extend_from_slice(b"null");
-    }
 }
 
 /// A string between quotes, escaped.

@@ -19,6 +19,7 @@ mod json;
 mod layout;
 mod parquet;
 mod sink;
+mod text;
 mod writer;
 
 pub use encoder::{Encoded, Encoder};

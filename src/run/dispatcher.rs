@@ -156,6 +156,7 @@ impl<'a> Dispatcher<'a> {
             Message::DecodeFailed { errors } => errors.iter().for_each(|error| self.item_failed(error)),
             Message::AttemptFailed { piece, error } => self.attempt_failed(piece, &error),
             Message::Finished(finished) => self.finished(finished),
+            Message::Left(task) => self.left.push(task),
             Message::Broken(reason) => self.stop(reason),
             Message::WriteFailed(error) => self.stop(StopReason::Output(error)),
             Message::Written { input_bytes } => self.input_bytes_done += input_bytes,
@@ -195,12 +196,15 @@ impl<'a> Dispatcher<'a> {
         }
         if now - self.last_told >= PROGRESS_INTERVAL {
             self.last_told = now;
+            // Of blocks under way, the share that is done.
+            let under_way = (attempts.items + self.failed_items).saturating_sub(self.counts.items);
+            let bytes_under_way = (under_way as f64 * self.shared.feed.bytes_per_item()) as u64;
             let progress = Progress {
                 succeeded: attempts.items,
                 failed: self.failed_items,
                 retries: self.counts.retries,
                 workers_busy: self.shared.feed.busy(),
-                input_bytes_done: self.input_bytes_done,
+                input_bytes_done: self.input_bytes_done + bytes_under_way,
                 elapsed: now - self.started,
             };
             (self.on_event)(Event::Progress(progress));

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::in_order::BlockId;
@@ -22,7 +22,13 @@ struct FeedState {
     lanes: VecDeque<Lane>,
     next_file: usize,
     ready: VecDeque<Work>,
+    /// Tasks of which some worker still takes mini-batches, in the order in which they were begun.
+    shareable: Vec<Arc<BlockTask>>,
+    /// Blocks that are read and not written, and their bytes together.
+    unwritten: BTreeSet<BlockId>,
     in_flight: u64,
+    /// Bytes and items of all blocks read so far.
+    read: (u64, u64),
     busy: usize,
     closed: bool,
 }
@@ -31,8 +37,6 @@ struct Lane {
     file: usize,
     part: usize,
     blocks: u64,
-    /// Blocks of this lane that are read and not written.
-    unwritten: u64,
     /// `None` while a worker reads it or opens its file.
     reader: Option<Part>,
 }
@@ -58,7 +62,10 @@ impl Feed {
             lanes: VecDeque::new(),
             next_file: 0,
             ready: VecDeque::new(),
+            shareable: Vec::new(),
+            unwritten: BTreeSet::new(),
             in_flight: 0,
+            read: (0, 0),
             busy: 0,
             closed: false,
         };
@@ -101,20 +108,31 @@ impl Feed {
             state.lanes.remove(at);
         }
         for (part, reader) in parts.into_iter().enumerate().rev() {
-            state.lanes.insert(at, Lane { file, part, blocks: 0, unwritten: 0, reader: Some(reader) });
+            state.lanes.insert(at, Lane { file, part, blocks: 0, reader: Some(reader) });
         }
         self.wake.notify_all();
     }
 
-    /// A block of `memory` bytes was read, and its lane can be read on.
-    pub fn block_read(&self, id: BlockId, part: Part, memory: u64) {
+    /// A block of `memory` bytes was read, which stands for so many bytes of input and items; its lane can be read on.
+    pub fn block_read(&self, id: BlockId, part: Part, memory: u64, input_bytes: u64, items: u64) {
         let mut state = self.state();
         state.in_flight += memory;
+        state.read.0 += input_bytes;
+        state.read.1 += items;
         if let Some(lane) = state.lane(id) {
             lane.reader = Some(part);
             lane.blocks += 1;
-            lane.unwritten += 1;
         }
+        state.unwritten.insert(id);
+        self.wake.notify_one();
+    }
+
+    /// A worker begins to score this task; others may help when they find nothing better to do.
+    pub fn share(&self, task: &Arc<BlockTask>) {
+        let mut state = self.state();
+        // A task that nobody can help with any more must not keep its block in memory.
+        state.shareable.retain(|task| task.has_more());
+        state.shareable.push(Arc::clone(task));
         self.wake.notify_one();
     }
 
@@ -128,9 +146,8 @@ impl Feed {
     /// The block was written, and its bytes are free.
     pub fn written(&self, id: BlockId, memory: u64) {
         let mut state = self.state();
-        state.in_flight -= memory;
-        if let Some(lane) = state.lane(id) {
-            lane.unwritten -= 1;
+        if state.unwritten.remove(&id) {
+            state.in_flight -= memory;
         }
         self.wake.notify_all();
     }
@@ -139,6 +156,7 @@ impl Feed {
     pub fn close(&self) -> Vec<Work> {
         let mut state = self.state();
         state.closed = true;
+        state.shareable.clear();
         self.wake.notify_all();
         state.ready.drain(..).collect()
     }
@@ -146,6 +164,12 @@ impl Feed {
     /// Workers that have something to do.
     pub fn busy(&self) -> usize {
         self.state().busy
+    }
+
+    /// Mean bytes of input that an item stands for, over the blocks read so far.
+    pub fn bytes_per_item(&self) -> f64 {
+        let (bytes, items) = self.state().read;
+        if items == 0 { 0.0 } else { bytes as f64 / items as f64 }
     }
 
     fn state(&self) -> MutexGuard<'_, FeedState> {
@@ -156,12 +180,22 @@ impl Feed {
 
 impl FeedState {
     fn take(&mut self, budget: u64, files: usize) -> Option<Work> {
-        if let Some(work) = self.ready.pop_front() {
-            return Some(work);
-        }
+        self.ready.pop_front().or_else(|| self.take_input(budget, files)).or_else(|| self.take_share())
+    }
+
+    /// With a slow model or a small input, a block can outlast all reading: then its mini-batches are shared out.
+    fn take_share(&mut self) -> Option<Work> {
+        self.shareable.retain(|task| task.has_more());
+        self.shareable.first().map(|task| Work::Continue(Arc::clone(task)))
+    }
+
+    fn take_input(&mut self, budget: u64, files: usize) -> Option<Work> {
         let may_run_ahead = self.in_flight <= budget / 2;
+        let first_unwritten = self.unwritten.first().map(|id| (id.file, id.part));
         for (position, lane) in self.lanes.iter_mut().enumerate() {
-            let admitted = if position == 0 { self.in_flight <= budget || lane.unwritten == 0 } else { may_run_ahead };
+            // The first lane must not wait for what stands behind it, which can only be written after it.
+            let is_waited_for = first_unwritten.is_none_or(|first| first > (lane.file, lane.part));
+            let admitted = if position == 0 { self.in_flight <= budget || is_waited_for } else { may_run_ahead };
             if !admitted {
                 // What stands before has priority over what stands behind.
                 if position > 0 {
@@ -174,10 +208,10 @@ impl FeedState {
                 return Some(Work::Read { id, part });
             }
         }
-        if self.next_file < files && (self.lanes.is_empty() || may_run_ahead) {
+        if self.next_file < files && (may_run_ahead || (self.lanes.is_empty() && self.in_flight <= budget)) {
             let file = self.next_file;
             self.next_file += 1;
-            self.lanes.push_back(Lane { file, part: 0, blocks: 0, unwritten: 0, reader: None });
+            self.lanes.push_back(Lane { file, part: 0, blocks: 0, reader: None });
             return Some(Work::Open(file));
         }
         None

@@ -88,6 +88,12 @@ impl BlockTask {
         self.state().take_mini_batch()
     }
 
+    /// Whether there may be mini-batches that nobody has taken.
+    pub fn has_more(&self) -> bool {
+        let state = self.state();
+        !state.all_handed_out && !state.closed
+    }
+
     /// Brings in an outcome; whether the task is over and is now the caller's to close.
     pub fn bring(&self, outcome: Outcome) -> bool {
         let mut state = self.state();

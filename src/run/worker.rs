@@ -50,6 +50,8 @@ pub enum Message {
         error: AttemptError,
     },
     Finished(Box<Finished>),
+    /// The run was stopped before this task was over; others may still be at work on it.
+    Left(Arc<BlockTask>),
     /// A block could not be brought into the output's form.
     Broken(StopReason),
     /// An abandoned call has returned, and its worker ended.
@@ -180,7 +182,7 @@ impl Worker<'_> {
                 shared.tell(Message::FileOpened { file, parts: 1 });
                 shared.tell(Message::PartEnded { file, part: 0, blocks: 1 });
                 shared.feed.opened(file, Vec::new());
-                self.take_in(BlockTask::new(id, block, 0, listed.size));
+                self.take_in(&BlockTask::new(id, block, 0, listed.size));
             }
         }
     }
@@ -193,23 +195,25 @@ impl Worker<'_> {
             return Ok(());
         };
         let (memory, input_bytes) = (raw.memory(), raw.input_bytes());
-        shared.feed.block_read(id, part, memory);
+        let span = raw.span();
+        shared.feed.block_read(id, part, memory, input_bytes, span.end - span.start);
         let task = BlockTask::new(id, raw.decode(), memory, input_bytes);
-        self.take_in(Arc::clone(&task));
+        self.take_in(&task);
+        shared.feed.share(&task);
         self.score(&task)
     }
 
     /// Tells of what could not be decoded, and closes a task of which nothing could.
-    fn take_in(&self, task: Arc<BlockTask>) {
+    fn take_in(&self, task: &Arc<BlockTask>) {
         if !task.block.failures.is_empty() {
             self.shared.tell(Message::DecodeFailed { errors: task.block.failures.clone() });
         }
         if task.block.records.num_rows() == 0 {
-            self.shared.close(&task);
+            self.shared.close(task);
         }
     }
 
-    /// Scores the mini-batches of a task that nobody has taken, one after the other.
+    /// Scores the mini-batches of a task that nobody has taken, one after the other. Several workers may do so at once.
     fn score(&self, task: &Arc<BlockTask>) -> Result<(), Abandoned> {
         let mut next = self.unless_stopped(|| task.take_mini_batch());
         while let Some(items) = next {
@@ -231,7 +235,9 @@ impl Worker<'_> {
                 }
             };
         }
-        if self.stopped() || task.is_over() {
+        if self.stopped() {
+            self.shared.tell(Message::Left(Arc::clone(task)));
+        } else if task.is_over() {
             self.shared.close(task);
         }
         Ok(())
@@ -240,7 +246,7 @@ impl Worker<'_> {
     /// Tries a piece that travels on its own.
     fn attempt(&self, piece: Piece) -> Result<(), Abandoned> {
         if self.stopped() {
-            self.shared.close(&piece.task);
+            self.shared.tell(Message::Left(piece.task));
             return Ok(());
         }
         match self.call(piece)? {

@@ -77,8 +77,8 @@ impl OutputLayout {
     }
 }
 
-/// A classifier gives `prediction` and `probability_<class>`; anything else `prediction` (numbered when it is of several
-/// values), then its further outputs under their own names.
+/// A classifier gives `prediction` and `probability_<class>`; anything else `prediction` (numbered when it is of
+/// several values), then its further outputs under their own names.
 fn column_names(graph: &GraphProto, outputs: &[OutputShape]) -> Vec<String> {
     let is_float = |output: &OutputShape| matches!(output.element, ElementType::Float32 | ElementType::Float64);
     let numbered = |name: &str, width: usize| -> Vec<String> {

@@ -24,8 +24,8 @@ type State = SimpleState<TypedFact, Box<dyn TypedOp>>;
 pub(super) struct Plan {
     rows: Rows,
     plan: Arc<TypedSimplePlan>,
-    /// States that no call is using; there come to be as many as calls ever ran at once. A call takes one out, so that a
-    /// panic or an error drops it with whatever was left in it.
+    /// States that no call is using; there come to be as many as calls ever ran at once. A call takes one out, so that
+    /// a panic or an error drops it with whatever was left in it.
     idle: Mutex<Vec<State>>,
 }
 

@@ -30,7 +30,8 @@ fn input(value: &ValueInfoProto) -> Result<TensorSpec, String> {
     Ok(TensorSpec { name: name.clone(), element, shape: dimensions(shape) })
 }
 
-/// An output as it is declared, or, where the declaration says nothing (ZipMap's dictionaries), as it came out of a run.
+/// An output as it is declared, or, where the declaration says nothing (ZipMap's dictionaries), as it came out of a
+/// run.
 pub(super) fn output(value: &ValueInfoProto, element: ElementType, run: &Tensor) -> TensorSpec {
     let declared = match value.r#type.as_ref().and_then(|t| t.value.as_ref()) {
         Some(TypeValue::TensorType(tensor)) => tensor.shape.as_ref().map(dimensions),

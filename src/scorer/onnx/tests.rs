@@ -290,7 +290,7 @@ fn a_row_length_that_is_not_declared_is_read_from_the_graph() {
 
 #[test]
 fn malformed_graphs_are_refused_with_a_cause() {
-    let scaler = |len| vec![floats("offset", &vec![0.0; len]), floats("scale", &vec![1.0; 3])];
+    let scaler = |len| vec![floats("offset", &vec![0.0; len]), floats("scale", &[1.0; 3])];
     assert!(cause(&model(Some(2), vec![node("Scaler", scaler(2))])).contains("as many offsets as scales"));
     assert!(cause(&model(Some(2), vec![node("Scaler", scaler(3))])).contains("made for 3 features, not 2"));
     assert!(cause(&model(Some(2), vec![])).contains("its output \"y\""));

@@ -234,7 +234,8 @@ mod tests {
     use super::super::spec::{LeafWeight, NodeSpec, Split, TreeSpec};
     use super::*;
 
-    /// One split on feature 1 at 0.5: weight 1 when the comparison holds, 2 when not; and a tree of one leaf, weight 10.
+    /// One split on feature 1 at 0.5: weight 1 when the comparison holds, 2 when not; and a tree of one leaf, weight
+    /// 10.
     fn ensemble(comparison: Comparison, missing_is_true: bool) -> TreeEnsemble<f32> {
         let split = Split { feature: 1, comparison, threshold: 0.5, if_true: 1, if_false: 2, missing_is_true };
         let node = |tree, node, split| NodeSpec { tree, node, split };

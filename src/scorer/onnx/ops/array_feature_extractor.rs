@@ -1,7 +1,7 @@
 //! `ai.onnx.ml.ArrayFeatureExtractor`: columns of a table, picked by number.
 //!
-//! skl2onnx uses it the other way round too: the table is one row of class labels, and the numbers are the winners of all
-//! rows of the data.
+//! skl2onnx uses it the other way round too: the table is one row of class labels, and the numbers are the winners of
+//! all rows of the data.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

@@ -50,7 +50,7 @@ impl RowOperator for Imputer {
         let mut view = output.try_as_plain_ram_mut()?;
         match self {
             Imputer::Floats { replaced, imputed } if replaced.is_nan() => {
-                impute(view.as_slice_mut::<f32>()?, columns, imputed, |x| x.is_nan());
+                impute(view.as_slice_mut::<f32>()?, columns, imputed, f32::is_nan);
             }
             Imputer::Floats { replaced, imputed } => {
                 impute(view.as_slice_mut::<f32>()?, columns, imputed, |x| x == *replaced);

@@ -15,7 +15,8 @@ struct Linear {
     /// One for each target.
     intercepts: Vec<f32>,
     features: usize,
-    /// Two targets, the first of which is the second with every sign turned: how binary logistic regression is exported.
+    /// Two targets, the first of which is the second with every sign turned: how binary logistic regression is
+    /// exported.
     mirrored: bool,
 }
 

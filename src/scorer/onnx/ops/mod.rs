@@ -1,7 +1,7 @@
 //! Our own operators, registered in place of those that tract lacks, gets wrong or runs slowly.
 //!
-//! All of them are row-wise: a row's result depends on that row alone and is computed by the same steps in the same
-//! order however many rows share the call. Semantics are those of ONNX Runtime's CPU kernels.
+//! Those that compute numbers are row-wise: a row's result depends on that row alone and is computed by the same steps
+//! in the same order however many rows share the call. Semantics are those of ONNX Runtime's CPU kernels.
 
 mod array_feature_extractor;
 mod binarizer;

@@ -113,6 +113,7 @@ fn maximum(row: &[f32]) -> f32 {
 }
 
 /// With the inverse error function of ONNX Runtime, an approximation with its constants.
+#[expect(clippy::approx_constant, reason = "ONNX Runtime's constant, with its digits")]
 pub(super) fn probit(x: f32) -> f32 {
     let x = 2.0 * x - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };

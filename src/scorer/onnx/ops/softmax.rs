@@ -1,7 +1,7 @@
 //! `Softmax`, over rows of float32 that lie together in memory; tract's own for the rest.
 //!
-//! tract's kernel groups the values of a row by where they lie in memory, so that the last bit of a result can depend on
-//! how many rows came before. This one takes the same steps for every row.
+//! tract's kernel groups the values of a row by where they lie in memory, so that the last bit of a result can depend
+//! on how many rows came before. This one takes the same steps for every row.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

@@ -184,8 +184,8 @@ impl Finish for TreeEnsembleRegressor {
         let mut output = Tensor::zero::<f32>(&[scores.len() / self.targets, self.targets])?;
         let mut view = output.try_as_plain_ram_mut()?;
         let values = view.as_slice_mut::<f32>()?;
-        // Base values count only when there is one for each target, and of several targets only for those that a leaf of
-        // the row has a weight for.
+        // Base values count only when there is one for each target, and of several targets only for those that a leaf
+        // of the row has a weight for.
         let base = |target: usize, score: &Score<T>| {
             let counts = base_values.len() == self.targets && (score.scored || self.targets == 1);
             if counts { base_values[target] } else { T::default() }

@@ -1,5 +1,5 @@
-//! `ai.onnx.ml.ZipMap`: a table of probabilities as one dictionary a row. The table itself is what is wanted here, so it
-//! passes through; the dictionaries' keys are read from the graph where the outputs are laid out.
+//! `ai.onnx.ml.ZipMap`: a table of probabilities as one dictionary a row. The table itself is what is wanted here, so
+//! it passes through; the dictionaries' keys are read from the graph where the outputs are laid out.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
