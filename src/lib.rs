@@ -19,6 +19,7 @@
 //! | [`run`] | batch mode: a job from its input to its output |
 //! | [`output`] | formats of predictions, error records |
 //! | [`events`] | what happened, typed |
+//! | [`caught`] | panics as values; any module may use it |
 //! | [`report`] | consumers of events: progress, summary, `job.json` |
 //!
 //! A module uses only these of ours: `policy`, `data`, `storage`: none; `events`, `scorer`: `data`; `input`: `storage`,
@@ -26,6 +27,7 @@
 //! `output`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`, `storage`;
 //! `cli`: all. `tests/it/house.rs` checks it.
 
+pub mod caught;
 pub mod cli;
 pub mod data;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! The commands; the only home of clap.
 
+mod allocator;
 mod exit_code;
 mod model;
 mod run;
@@ -36,6 +37,7 @@ enum ModelCommand {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    allocator::keep_freed_blocks();
     // Usage errors, --help and --version end the process here, with clap's codes 2 and 0.
     match Cli::parse().command {
         Command::Run(args) => run::run(*args),

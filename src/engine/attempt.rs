@@ -1,11 +1,8 @@
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::caught::caught;
 use crate::data::{MiniBatch, Predictions};
 use crate::scorer::{ScoreError, Scorer};
 
@@ -44,40 +41,10 @@ impl AttemptError {
 
 /// One attempt: calls the scorer, turns a panic into an error, and checks that there is one result an item.
 pub fn score_mini_batch(scorer: &dyn Scorer, mini_batch: &MiniBatch) -> Result<Predictions, AttemptError> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(keep_quiet_in_attempts);
-
-    IN_ATTEMPT.set(true);
     // A scorer keeps per-call state to itself and drops it on a panic, so nothing broken is seen afterwards.
-    let result = catch_unwind(AssertUnwindSafe(|| scorer.score(mini_batch)));
-    IN_ATTEMPT.set(false);
-
-    let predictions = result.map_err(|payload| AttemptError::Panicked(panic_message(payload.as_ref())))??;
+    let predictions = caught(|| scorer.score(mini_batch)).map_err(AttemptError::Panicked)??;
     let (items, results) = (mini_batch.len(), predictions.len());
     if items == results { Ok(predictions) } else { Err(AttemptError::WrongCount { items, results }) }
-}
-
-thread_local! {
-    static IN_ATTEMPT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// A panic inside an attempt becomes an error record; the default hook would also print it over the progress display.
-fn keep_quiet_in_attempts() {
-    let previous = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !IN_ATTEMPT.get() {
-            previous(info);
-        }
-    }));
-}
-
-/// The text that a panic was raised with.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]

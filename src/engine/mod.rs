@@ -7,7 +7,6 @@ mod attempt;
 mod pool;
 mod watch;
 
-pub(crate) use attempt::panic_message;
 pub use attempt::{AttemptError, score_mini_batch};
 pub use pool::{Pool, PoolError};
 pub use watch::{Expired, Slot, Watch, WatchCounts};

@@ -1,6 +1,4 @@
-use std::any::Any;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -12,6 +10,7 @@ use super::convert::BadValue;
 use super::csv::CsvDecoder;
 use super::json_lines::JsonDecoder;
 use super::plan::ColumnPlan;
+use crate::caught::caught;
 use crate::data::{Block, Cuts, ErrorRecord, InputFile, RowNumbers, Stage};
 
 /// Consecutive records of one file, found but not decoded yet.
@@ -199,16 +198,8 @@ fn numbered(failed: Vec<(u64, String)>, first_row: u64) -> Vec<(u64, String)> {
 
 /// Runs decoding code of others on bytes of others: a panic in it is one more way in which data can be bad.
 pub(super) fn calmly<T, E: ToString>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match caught(work) {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(panic) => Err(format!("the decoder failed on this data: {}", words(panic.as_ref()))),
+        Err(panic) => Err(format!("the decoder failed on this data: {panic}")),
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it panicked")
 }

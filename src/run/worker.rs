@@ -10,6 +10,7 @@ use super::StopReason;
 use super::feed::{Feed, Work};
 use super::in_order::BlockId;
 use super::task::{BlockTask, Closed, Outcome, Piece};
+use crate::caught;
 use crate::data::{Block, Cuts, ErrorRecord, RowNumbers, Stage};
 use crate::engine::{AttemptError, Slot, Watch, score_mini_batch};
 use crate::input::{self, ColumnPlan, InputSettings, Listing, Part};
@@ -83,7 +84,7 @@ pub fn work(shared: &Arc<Shared>) {
     let message = match ended {
         Ok(End::Closed) => Message::WorkerEnded(None),
         Ok(End::Abandoned) => Message::StuckReturned,
-        Err(payload) => Message::WorkerEnded(Some(crate::engine::panic_message(payload.as_ref()))),
+        Err(payload) => Message::WorkerEnded(Some(caught::message(payload.as_ref()))),
     };
     shared.tell(message);
 }

@@ -5,6 +5,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::StopReason;
 use super::worker::{Finished, Message, Shared};
+use crate::caught;
 use crate::output::{ErrorWriter, OutputError, Writer};
 
 /// The thread that writes blocks, in the order in which they are given to it, and frees their permits.
@@ -58,10 +59,7 @@ impl WriterThread {
     pub fn finish(self, ending: Ending) -> Written {
         let _ = self.commands.send(Command::Finish(ending));
         self.thread.join().unwrap_or_else(|payload| Written {
-            error: Some(StopReason::Internal(format!(
-                "the writer panicked: {}",
-                crate::engine::panic_message(payload.as_ref())
-            ))),
+            error: Some(StopReason::Internal(format!("the writer panicked: {}", caught::message(payload.as_ref())))),
             ..Written::default()
         })
     }

@@ -22,7 +22,6 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +35,7 @@ use self::features::RowLength;
 use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
 use super::{Dimension, FeatureNeeds, ModelError, ScoreError, Scorer, Signature, TensorSpec};
+use crate::caught::caught;
 use crate::data::{MiniBatch, Predictions};
 
 /// Most rows of one run of a graph. Longer mini-batches are cut, so that what flows between operators stays in the
@@ -220,13 +220,9 @@ fn zeros(inputs: &[TensorSpec], rows: usize, open: usize) -> TractResult<TVec<TV
 
 /// Runs what tract may panic at when a model is not what it should be, and turns that into a cause.
 fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(run)) {
+    match caught(run) {
         Ok(result) => result.map_err(|error| format!("{error:#}")),
-        Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(said.unwrap_or("the graph is malformed").to_owned())
-        }
+        Err(panic) => Err(format!("the graph is malformed: {panic}")),
     }
 }
 
