@@ -100,11 +100,7 @@ impl ChunkReader for ChunkSource {
             ParquetError::EOF(format!("{length} bytes at {start} are wanted, but the file has {whole}"))
         })?;
         match self {
-            ChunkSource::Local { file, .. } => {
-                let mut bytes = vec![0; length];
-                read_exact_at(file, &mut bytes, start)?;
-                Ok(bytes.into())
-            }
+            ChunkSource::Local { file, .. } => Ok(read_exact_at(file, start, length)?.into()),
             ChunkSource::Remote { location, here, .. } => {
                 if let Some(mut bytes) = Self::at_hand(here, start).filter(|bytes| bytes.len() >= length) {
                     bytes.truncate(length);
@@ -148,21 +144,40 @@ impl Read for ReadAt {
     }
 }
 
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match read_at(file, buffer, position) {
+/// `length` bytes from `position` on.
+fn read_exact_at(file: &File, position: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        match append_at(file, &mut bytes, position, length) {
             Ok(0) => {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read"));
             }
-            Ok(read) => {
-                buffer = &mut buffer[read..];
-                position += read as u64;
-            }
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    // The vector may have room for more than was asked for.
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Appends what one read gives to `bytes`, which begin at `start` in the file.
+///
+/// Clearing the room first, as a plain slice demands, took a fifteenth of the time of a job with a cheap model.
+#[cfg(unix)]
+fn append_at(file: &File, bytes: &mut Vec<u8>, start: u64, _length: usize) -> io::Result<usize> {
+    let position = start + bytes.len() as u64;
+    Ok(rustix::io::pread(file, rustix::buffer::spare_capacity(bytes), position)?)
+}
+
+#[cfg(windows)]
+fn append_at(file: &File, bytes: &mut Vec<u8>, start: u64, length: usize) -> io::Result<usize> {
+    let have = bytes.len();
+    bytes.resize(length, 0);
+    let read = read_at(file, &mut bytes[have..], start + have as u64);
+    bytes.truncate(have + read.as_ref().copied().unwrap_or(0));
+    read
 }
 
 #[cfg(unix)]

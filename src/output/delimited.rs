@@ -85,7 +85,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, row: usize, scratch: &mut 
         Values::UInt16(values) => text.push_integer(values[row]),
         Values::UInt32(values) => text.push_integer(values[row]),
         Values::UInt64(values) => text.push_integer(values[row]),
-        Values::Float32(values) => text.push_float(values[row]),
+        Values::Float32(values) => text.push_score(values[row]),
         Values::Float64(values) => text.push_float(values[row]),
         Values::Boolean(values) => text.push_short(if values.value(row) { b"true" } else { b"false" }),
         Values::Utf8(values) => push_text(text, values.value(row)),

@@ -177,7 +177,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, index: usize) -> Result<()
         Values::UInt16(values) => text.push_integer(values[index]),
         Values::UInt32(values) => text.push_integer(values[index]),
         Values::UInt64(values) => text.push_integer(values[index]),
-        Values::Float32(values) if values[index].is_finite() => text.push_float(values[index]),
+        Values::Float32(values) if values[index].is_finite() => text.push_score(values[index]),
         Values::Float64(values) if values[index].is_finite() => text.push_float(values[index]),
         Values::Float32(_) | Values::Float64(_) | Values::Null => text.push_short(b"null"),
         Values::Boolean(values) => text.push_short(if values.value(index) { b"true" } else { b"false" }),

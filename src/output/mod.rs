@@ -18,7 +18,10 @@ mod format;
 mod json;
 mod layout;
 mod parquet;
+mod probability;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod text;
 mod writer;
 

@@ -1,3 +1,5 @@
+use super::probability;
+
 /// How much is gathered before it is moved to the end of the text.
 const PAGE: usize = 16 << 10;
 
@@ -41,7 +43,7 @@ impl Text {
     }
 
     /// Appends at most [`SHORT`] bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_short(&mut self, bytes: &[u8]) {
         let len = bytes.len();
         if self.at + SHORT > PAGE {
@@ -96,6 +98,19 @@ impl Text {
         self.push_short(zmij::Buffer::new().format(value).as_bytes());
     }
 
+    /// The same for a score, which is a probability as a rule.
+    #[inline]
+    pub(super) fn push_score(&mut self, value: f32) {
+        let Some(decimal) = probability::format(value) else { return self.push_float(value) };
+        if self.at + SHORT > PAGE {
+            self.spill();
+        }
+        self.page[self.at..self.at + SHORT].copy_from_slice(&decimal.bytes);
+        self.at += decimal.len;
+    }
+
+    #[cold]
+    #[inline(never)]
     fn spill(&mut self) {
         self.done.extend_from_slice(&self.page[..self.at]);
         self.at = 0;

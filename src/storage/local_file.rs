@@ -45,6 +45,15 @@ impl LocalFile {
         unreachable!("the loop ends by its limit")
     }
 
+    /// Writes to what stands at `path` already.
+    #[cfg(test)]
+    pub(super) fn open_in_place(path: &Path) -> Result<Self, StorageError> {
+        let file =
+            OpenOptions::new().write(true).open(path).map_err(|e| StorageError::io(shown(path), "written", e))?;
+        let target = path.to_owned();
+        Ok(LocalFile { file, temporary: PathBuf::new(), target, existing: Existing::Replace, settled: true })
+    }
+
     pub(super) fn target(&self) -> String {
         shown(&self.target)
     }

@@ -41,6 +41,13 @@ impl NewFile {
         NewFile { target: Target::Stdout(io::stdout()), written: 0 }
     }
 
+    /// A device that is written as it is, to see its failures.
+    #[cfg(test)]
+    pub(crate) fn device(path: &str) -> Result<Self, StorageError> {
+        let file = LocalFile::open_in_place(std::path::Path::new(path))?;
+        Ok(NewFile { target: Target::Local(file), written: 0 })
+    }
+
     /// How many bytes have been written.
     pub fn written(&self) -> u64 {
         self.written
