@@ -4,9 +4,9 @@
 //! `sig / 2^q` with 24 bits of `sig`, and its shortest text has at most 11 decimals. So the text costs a third of what a
 //! general formatter takes, and it is the same text.
 
-/// A text at the start of a buffer of fixed size, which is copied whole.
-pub(super) struct Decimal {
-    pub(super) bytes: [u8; 32],
+/// The decimals that follow `0.`: 16 of them, of which the first `len` count.
+pub(super) struct Decimals {
+    pub(super) digits: [u8; 16],
     pub(super) len: usize,
 }
 
@@ -38,9 +38,9 @@ const SCALES: [Scale; 13] = {
     scales
 };
 
-/// The text of `value`, if it lies in the range: at least 2^-13, below 1, and no power of two.
+/// The decimals of `value`, if it lies in the range: at least 2^-13, below 1, and no power of two.
 #[inline]
-pub(super) fn format(value: f32) -> Option<Decimal> {
+pub(super) fn format(value: f32) -> Option<Decimals> {
     let bits = value.to_bits();
     // A negative number's sign makes this large, so that it finds no scale.
     let q = 150u32.wrapping_sub(bits >> 23);
@@ -61,7 +61,7 @@ pub(super) fn format(value: f32) -> Option<Decimal> {
 
     // With one decimal less there is at most one text in the neighbourhood, below or above.
     let (tens, last) = (whole / 10, whole % 10);
-    let above_lower = last << unit | part;
+    let above_lower = (last << unit) | part;
     let below_upper = (10 << unit) - above_lower;
     let upper = below_upper <= reach;
     let digits = if above_lower <= reach || upper {
@@ -73,23 +73,20 @@ pub(super) fn format(value: f32) -> Option<Decimal> {
     };
 
     let digits = digits * scale.rest;
-    let text = u128::from(eight_digits(digits / 100_000_000)) | u128::from(eight_digits(digits % 100_000_000)) << 64;
+    let text = u128::from(eight_digits(digits / 100_000_000)) | (u128::from(eight_digits(digits % 100_000_000)) << 64);
     let zeros = (text ^ u128::from_le_bytes([b'0'; 16])).leading_zeros() / 8;
-    let mut bytes = [0; 32];
-    bytes[..2].copy_from_slice(b"0.");
-    bytes[2..18].copy_from_slice(&text.to_le_bytes());
-    Some(Decimal { bytes, len: 18 - zeros as usize })
+    Some(Decimals { digits: text.to_le_bytes(), len: 16 - zeros as usize })
 }
 
 /// The eight decimal digits of `number` as text, the first in the lowest byte.
 #[inline]
 fn eight_digits(number: u64) -> u64 {
     // Halves of four digits, then of two, then of one, all at once in one register.
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = (fours * 10_486 >> 20) & 0x7f_0000_007f;
-    let twos = hundreds | (fours - hundreds * 100) << 16;
-    let tens = (twos * 103 >> 10) & 0x000f_000f_000f_000f;
-    let ones = tens | (twos - tens * 10) << 8;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | ((twos - tens * 10) << 8);
     ones | 0x3030_3030_3030_3030
 }
 
@@ -98,8 +95,8 @@ mod tests {
     use super::*;
 
     fn text(value: f32) -> Option<String> {
-        let decimal = format(value)?;
-        Some(String::from_utf8(decimal.bytes[..decimal.len].to_vec()).unwrap())
+        let decimals = format(value)?;
+        Some(format!("0.{}", std::str::from_utf8(&decimals.digits[..decimals.len]).unwrap()))
     }
 
     #[test]
@@ -121,7 +118,8 @@ mod tests {
 
     #[test]
     fn other_numbers_are_left_to_it() {
-        for value in [0.0, -0.0, 1.0, 0.5, 0.25, -0.1, 1.5, 1e-5, f32::MIN_POSITIVE, 1e-45, f32::NAN, f32::INFINITY, -f32::NAN]
+        for value in
+            [0.0, -0.0, 1.0, 0.5, 0.25, -0.1, 1.5, 1e-5, f32::MIN_POSITIVE, 1e-45, f32::NAN, f32::INFINITY, -f32::NAN]
         {
             assert_eq!(text(value), None, "{value}");
         }

@@ -101,12 +101,14 @@ impl Text {
     /// The same for a score, which is a probability as a rule.
     #[inline]
     pub(super) fn push_score(&mut self, value: f32) {
-        let Some(decimal) = probability::format(value) else { return self.push_float(value) };
+        let Some(decimals) = probability::format(value) else { return self.push_float(value) };
         if self.at + SHORT > PAGE {
             self.spill();
         }
-        self.page[self.at..self.at + SHORT].copy_from_slice(&decimal.bytes);
-        self.at += decimal.len;
+        let room = &mut self.page[self.at..self.at + SHORT];
+        room[..2].copy_from_slice(b"0.");
+        room[2..18].copy_from_slice(&decimals.digits);
+        self.at += 2 + decimals.len;
     }
 
     #[cold]

@@ -1,11 +1,10 @@
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use super::back_off::{BackOff, Random};
 use super::feed::Work;
 use super::in_order::InOrder;
 use super::task::{BlockTask, Outcome, Piece};
@@ -15,7 +14,7 @@ use super::{Cancel, StopReason};
 use crate::data::{ErrorRecord, Stage};
 use crate::engine::{AttemptError, Pool};
 use crate::events::{Counts, Event, Progress};
-use crate::policy::{ProgressTimeout, StuckLimit, Tally, Timeout};
+use crate::policy::{ProgressTimeout, StuckLimit, Timeout};
 use crate::spec::Policies;
 
 /// How often progress is told.
@@ -158,7 +157,7 @@ impl<'a> Dispatcher<'a> {
             Message::Finished(finished) => self.finished(finished),
             Message::Left(task) => self.left.push(task),
             Message::Broken(reason) => self.stop(reason),
-            Message::WriteFailed(error) => self.stop(StopReason::Output(error)),
+            Message::WriteFailed => self.stop(StopReason::Unwritable),
             Message::Written { input_bytes } => self.input_bytes_done += input_bytes,
             Message::StuckReturned => self.stuck -= 1,
             Message::WorkerEnded(broken) => {
@@ -215,8 +214,9 @@ impl<'a> Dispatcher<'a> {
         piece.attempts += 1;
         if self.stop.is_some() {
             self.left.push(piece.task);
-        } else if error.is_retryable() && !piece.split && self.policies.retry.allows_another(piece.attempts) {
-            let pause = self.policies.retry.pause(piece.attempts, self.random.next());
+        } else if piece.gets_another_attempt(error, &self.policies.retry) {
+            let made = piece.attempts - piece.attempts_before_split.unwrap_or(0);
+            let pause = self.policies.retry.pause(made, self.random.next());
             self.counts.retries += 1;
             (self.on_event)(Event::Retrying {
                 file: piece.task.block.file.name.clone(),
@@ -274,7 +274,7 @@ impl<'a> Dispatcher<'a> {
         });
         if self.stop.is_none() {
             let policies = self.policies;
-            let reason = exceeded(policies, self.failed_items, self.failed_mini_batches, None, None);
+            let reason = StopReason::of_thresholds(policies, self.failed_items, self.failed_mini_batches, None, None);
             if let Some(reason) = reason {
                 self.stop(reason);
             }
@@ -354,12 +354,14 @@ impl<'a> Dispatcher<'a> {
     fn final_reason(&self) -> Option<StopReason> {
         let counts = &self.counts;
         let (items, mini_batches) = (Some(counts.items), Some(counts.mini_batches));
-        exceeded(self.policies, counts.failed, self.failed_mini_batches, items, mini_batches).or_else(|| {
-            (counts.succeeded == 0 && counts.failed > 0).then(|| StopReason::NothingSucceeded {
-                unreadable: self.only_read_failures,
-                first: self.first_failure.clone().unwrap_or_default(),
-            })
-        })
+        StopReason::of_thresholds(self.policies, counts.failed, self.failed_mini_batches, items, mini_batches).or_else(
+            || {
+                (counts.succeeded == 0 && counts.failed > 0).then(|| StopReason::NothingSucceeded {
+                    unreadable: self.only_read_failures,
+                    first: self.first_failure.clone().unwrap_or_default(),
+                })
+            },
+        )
     }
 
     fn start_worker(&mut self) {
@@ -381,77 +383,5 @@ impl<'a> Dispatcher<'a> {
     fn wait(&self, tick: Duration) -> Duration {
         let next = self.back_off.next_due();
         next.map_or(tick, |due| due.saturating_duration_since(Instant::now()).min(tick))
-    }
-}
-
-/// The threshold that the failures so far exceed; totals are `None` until the whole input is known.
-fn exceeded(
-    policies: &Policies,
-    failed_items: u64,
-    failed_mini_batches: u64,
-    items: Option<u64>,
-    mini_batches: Option<u64>,
-) -> Option<StopReason> {
-    let tally = Tally { failed: failed_items, total: items };
-    if policies.error_threshold.is_exceeded(tally) {
-        return Some(StopReason::ErrorThreshold { failed: failed_items, threshold: policies.error_threshold });
-    }
-    let tally = Tally { failed: failed_mini_batches, total: mini_batches };
-    if policies.mini_batch_error_threshold.is_exceeded(tally) {
-        let threshold = policies.mini_batch_error_threshold;
-        return Some(StopReason::MiniBatchErrorThreshold { failed: failed_mini_batches, threshold });
-    }
-    None
-}
-
-/// Pieces that wait for their next attempt, by when it is due.
-#[derive(Default)]
-struct BackOff {
-    heap: BinaryHeap<Reverse<(Instant, usize)>>,
-    pieces: Vec<Option<Piece>>,
-    free: Vec<usize>,
-}
-
-impl BackOff {
-    fn push(&mut self, due: Instant, piece: Piece) {
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.pieces.push(None);
-            self.pieces.len() - 1
-        });
-        self.pieces[at] = Some(piece);
-        self.heap.push(Reverse((due, at)));
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((due, _))| *due)
-    }
-
-    fn due(&mut self, now: Instant) -> Vec<Piece> {
-        let mut due = Vec::new();
-        while self.next_due().is_some_and(|at| at <= now) {
-            if let Some(Reverse((_, at))) = self.heap.pop() {
-                self.free.push(at);
-                due.extend(self.pieces[at].take());
-            }
-        }
-        due
-    }
-
-    fn drain(&mut self) -> Vec<Piece> {
-        self.heap.clear();
-        self.pieces.drain(..).flatten().collect()
-    }
-}
-
-/// Even numbers from 0 to 1 for the jitter (SplitMix64, Steele et al. 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as f64 / u64::MAX as f64
     }
 }

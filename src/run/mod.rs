@@ -2,6 +2,7 @@
 //!
 //! [`execute`] is the whole story; `README.md` beside this file tells how the threads work together.
 
+mod back_off;
 mod dispatcher;
 mod feed;
 mod in_order;
@@ -20,9 +21,9 @@ use crate::engine::{Pool, PoolError, Watch};
 use crate::events::{Counts, Event, Status, Summary};
 use crate::input::{self, ColumnPlan, InputError};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
-use crate::policy::{ErrorThreshold, StuckLimit};
+use crate::policy::{ErrorThreshold, StuckLimit, Tally};
 use crate::scorer::{self, ModelError};
-use crate::spec::{Job, PredictionsTo};
+use crate::spec::{Job, Policies, PredictionsTo};
 use crate::storage::{Existing, Folder, NewFile};
 
 use dispatcher::{Dispatcher, Ended, Setup};
@@ -66,9 +67,9 @@ pub enum StartError {
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StopReason {
-    #[error("{failed} items failed, more than error_threshold {threshold} allows")]
+    #[error("failed items: {failed}, more than error_threshold {threshold} allows")]
     ErrorThreshold { failed: u64, threshold: ErrorThreshold },
-    #[error("{failed} mini-batches failed, more than mini_batch_error_threshold {threshold} allows")]
+    #[error("failed mini-batches: {failed}, more than mini_batch_error_threshold {threshold} allows")]
     MiniBatchErrorThreshold { failed: u64, threshold: ErrorThreshold },
     #[error("no item succeeded; the first failure: {first}")]
     NothingSucceeded { unreadable: bool, first: String },
@@ -82,8 +83,32 @@ pub enum StopReason {
     Interrupted,
     #[error(transparent)]
     Output(OutputError),
+    #[error("the output cannot be written")]
+    Unwritable,
     #[error("{0}; this is a fault of batchscore, please report it")]
     Internal(String),
+}
+
+impl StopReason {
+    /// The threshold that the failures so far exceed; totals are `None` until the whole input is known.
+    fn of_thresholds(
+        policies: &Policies,
+        failed_items: u64,
+        failed_mini_batches: u64,
+        items: Option<u64>,
+        mini_batches: Option<u64>,
+    ) -> Option<StopReason> {
+        let tally = Tally { failed: failed_items, total: items };
+        if policies.error_threshold.is_exceeded(tally) {
+            return Some(StopReason::ErrorThreshold { failed: failed_items, threshold: policies.error_threshold });
+        }
+        let tally = Tally { failed: failed_mini_batches, total: mini_batches };
+        if policies.mini_batch_error_threshold.is_exceeded(tally) {
+            let threshold = policies.mini_batch_error_threshold;
+            return Some(StopReason::MiniBatchErrorThreshold { failed: failed_mini_batches, threshold });
+        }
+        None
+    }
 }
 
 /// A job that began and has ended, one way or the other.
@@ -165,7 +190,11 @@ fn errors_file_name(predictions: &str) -> String {
 
 fn conclude(job: &Job, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut(Event)) -> Finished {
     let Ended { counts, first_failure, stop, written } = ended;
-    let stop = stop.or(written.error);
+    // The writer knows best why it could not go on.
+    let stop = match (stop, written.error) {
+        (None | Some(StopReason::Unwritable), Some(error)) => Some(error),
+        (stop, _) => stop,
+    };
     let status = match &stop {
         None => Status::Completed,
         Some(StopReason::Interrupted) => Status::Canceled,
@@ -184,6 +213,9 @@ fn conclude(job: &Job, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut
         partial_predictions: written.partial,
         errors: written.errors,
     };
+    if summary.status == Status::Completed && counts.items == 0 {
+        on_event(Event::Warning { message: "the input has no records: there was nothing to score".to_owned() });
+    }
     on_event(Event::JobEnded(Box::new(summary.clone())));
     Finished { summary, stop }
 }

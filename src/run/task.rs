@@ -8,7 +8,9 @@ use arrow_select::filter::filter_record_batch;
 
 use super::in_order::BlockId;
 use crate::data::{Block, ErrorRecord, MiniBatch, Predictions, RowNumbers};
+use crate::engine::AttemptError;
 use crate::output::Scored;
+use crate::policy::RetryPolicy;
 
 /// A block on its way through the workers: hands out its mini-batches and collects what became of them.
 ///
@@ -51,8 +53,8 @@ pub struct Piece {
     pub attempts: u32,
     /// First record of the mini-batch that it belongs to.
     pub mini_batch: usize,
-    /// Whether it was split off: then it has a single attempt, for its mini-batch has had all of its own.
-    pub split: bool,
+    /// Failed attempts when it was split off; `None` for a whole mini-batch.
+    pub attempts_before_split: Option<u32>,
 }
 
 /// A task that is over: what goes to the output, to the error records and into the counts.
@@ -252,14 +254,41 @@ impl TaskState {
 impl Piece {
     /// A whole mini-batch before its first attempt.
     pub fn whole(task: &Arc<BlockTask>, items: MiniBatch) -> Self {
-        Piece { task: Arc::clone(task), mini_batch: items.records.start, items, attempts: 0, split: false }
+        Piece {
+            task: Arc::clone(task),
+            mini_batch: items.records.start,
+            items,
+            attempts: 0,
+            attempts_before_split: None,
+        }
     }
 
     /// The two halves of a piece of more than one item.
     pub fn halves(self) -> [Piece; 2] {
         let middle = self.items.len() / 2;
         let (first, second) = (self.items.part(0..middle), self.items.part(middle..self.items.len()));
-        [Piece { items: first, split: true, ..self.clone() }, Piece { items: second, split: true, ..self }]
+        let attempts_before_split = Some(self.attempts);
+        [
+            Piece { items: first, attempts_before_split, ..self.clone() },
+            Piece { items: second, attempts_before_split, ..self },
+        ]
+    }
+
+    /// Whether it gets another attempt after `error`, by `policy`.
+    ///
+    /// A mini-batch gets all its attempts. What is split off is only asked whether the guilty item is in it, until a single
+    /// item is left: that one again gets all attempts, so that a passing fault costs no item. A call that hangs
+    /// leaves a thread behind, and is not tried again once the mini-batch has been.
+    pub fn gets_another_attempt(&self, error: &AttemptError, policy: &RetryPolicy) -> bool {
+        error.is_retryable()
+            && match self.attempts_before_split {
+                None => policy.allows_another(self.attempts),
+                Some(before) => {
+                    self.items.len() == 1
+                        && !matches!(error, AttemptError::TimedOut(_))
+                        && policy.allows_another(self.attempts - before)
+                }
+            }
     }
 
     /// The records that it covers.

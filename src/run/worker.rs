@@ -63,8 +63,8 @@ pub enum Message {
     Written {
         input_bytes: u64,
     },
-    /// The writer thread cannot go on.
-    WriteFailed(OutputError),
+    /// The writer thread cannot go on; it says why when it ends.
+    WriteFailed,
 }
 
 /// A block that is ready to be written.

@@ -66,15 +66,17 @@ impl WriterThread {
 }
 
 fn write_all(shared: &Shared, mut predictions: Writer, mut errors: ErrorWriter, queue: &Receiver<Command>) -> Written {
-    let mut broken = false;
+    let mut written = Written::default();
     let mut ending = Ending::KeepPartial;
     while let Ok(command) = queue.recv() {
         match command {
             Command::Write(finished) => {
                 let Finished { id, encoded, closed, memory, input_bytes } = *finished;
-                if !broken && let Err(error) = write(&mut predictions, &mut errors, encoded, &closed.errors) {
-                    broken = true;
-                    shared.tell(Message::WriteFailed(error));
+                if written.error.is_none()
+                    && let Err(error) = write(&mut predictions, &mut errors, encoded, &closed.errors)
+                {
+                    written.error = Some(StopReason::Output(error));
+                    shared.tell(Message::WriteFailed);
                 }
                 shared.feed.written(id, memory);
                 shared.tell(Message::Written { input_bytes });
@@ -85,24 +87,30 @@ fn write_all(shared: &Shared, mut predictions: Writer, mut errors: ErrorWriter, 
             }
         }
     }
-    let mut written = Written::default();
     // The predictions appear last: where they are, the error records are complete.
     match errors.commit() {
         Ok(location) => written.errors = Some(location),
-        Err(error) => written.error = Some(StopReason::Output(error)),
+        Err(error) => written.fail(error),
     }
-    if ending == Ending::Commit && !broken && written.error.is_none() {
+    if ending == Ending::Commit && written.error.is_none() {
         match predictions.commit() {
             Ok(location) => written.predictions = Some(location),
-            Err(error) => written.error = Some(StopReason::Output(error)),
+            Err(error) => written.fail(error),
         }
     } else {
         match predictions.keep_partial() {
             Ok(location) => written.partial = location,
-            Err(error) => written.error = written.error.or(Some(StopReason::Output(error))),
+            Err(error) => written.fail(error),
         }
     }
     written
+}
+
+impl Written {
+    /// Notes an error, unless there was one before.
+    fn fail(&mut self, error: OutputError) {
+        self.error.get_or_insert(StopReason::Output(error));
+    }
 }
 
 fn write(

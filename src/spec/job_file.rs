@@ -157,7 +157,7 @@ impl JobSpec {
                     nearest: nearest(field, expected),
                     known: expected.clone(),
                 },
-                other => SpecError::Malformed { place, cause: first_line(&other.to_string()) },
+                other => SpecError::Malformed { place, cause: cause_of(other, text) },
             }
         })
     }
@@ -251,8 +251,16 @@ fn below(folder: &Path, path: String) -> String {
     folder.join(path).to_string_lossy().into_owned()
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// What is wrong, without the place, which is told otherwise, and with the line itself.
+fn cause_of(error: &serde_saphyr::Error, text: &str) -> String {
+    let message = error.to_string();
+    let message = message.lines().next().unwrap_or_default();
+    let message = message.rfind(" at line ").map_or(message, |at| &message[..at]);
+    let line = error.location().and_then(|location| text.lines().nth((location.line() as usize).saturating_sub(1)));
+    match line.map(str::trim).filter(|line| !line.is_empty()) {
+        Some(line) => format!("{message}, in `{line}`"),
+        None => message.to_owned(),
+    }
 }
 
 #[cfg(test)]

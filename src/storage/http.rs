@@ -195,4 +195,88 @@ mod tests {
             assert_eq!(name_of(&url), expected);
         }
     }
+
+    /// What a server does with a request line; headers in lower case.
+    type Answer = fn(line: &str, headers: &str) -> String;
+
+    const BODY: &str = "0123456789";
+
+    /// A server that answers each request on a connection of its own.
+    fn serve(answer: Answer) -> String {
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let line = lines.next().unwrap_or_default();
+                let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).map(|l| l.to_lowercase()).collect();
+                let _ = stream.write_all(answer(&line, &headers.join("\n")).as_bytes());
+            }
+        });
+        format!("127.0.0.1:{}", address.port())
+    }
+
+    fn found(address: &str) -> Result<(RemoteObject, u64), StorageError> {
+        let Ok(Pointer::Remote(url)) = address.parse() else { panic!("{address}") };
+        find(&url)
+    }
+
+    fn content(object: RemoteObject) -> String {
+        std::io::read_to_string(crate::storage::Location::Remote(object).open().unwrap()).unwrap()
+    }
+
+    fn whole() -> String {
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}", BODY.len())
+    }
+
+    const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    #[test]
+    fn servers_of_all_kinds_are_read() {
+        let full: Answer = |line, headers| match line {
+            "HEAD /a%20b/c.csv?sig=SECRET&x=%2F HTTP/1.1" => whole().replace(BODY, ""),
+            "GET /a%20b/c.csv?sig=SECRET&x=%2F HTTP/1.1" if headers.contains("authorization: basic bwu6u0vdlwv0") => {
+                whole()
+            }
+            _ => NO.into(),
+        };
+        let get_with_ranges: Answer = |line, headers| match line.split(' ').next() {
+            Some("GET") if headers.contains("range: bytes=0-0") => {
+                "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\nContent-Range: bytes 0-0/10\r\n\
+                 Connection: close\r\n\r\n0"
+                    .into()
+            }
+            Some("GET") => whole(),
+            _ => NO.into(),
+        };
+        let get_only: Answer = |line, _| if line.starts_with("GET") { whole() } else { NO.into() };
+        let no_length: Answer = |line, _| match line.split(' ').next() {
+            Some("GET") => format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{BODY}"),
+            _ => "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".into(),
+        };
+        for (answer, prefix, size) in
+            [(full, "me:SEC%2Det@", 10), (get_with_ranges, "", 10), (get_only, "", 10), (no_length, "", 0)]
+        {
+            let address = format!("http://{prefix}{}/a%20b/c.csv?sig=SECRET&x=%2F", serve(answer));
+            let (object, found_size) = found(&address).unwrap();
+            assert_eq!(found_size, size);
+            assert!(!format!("{object:?}").contains("SEC"));
+            let location = crate::storage::Location::Remote(object.clone());
+            assert_eq!(location.size().is_ok(), size > 0);
+            assert_eq!(content(object), BODY);
+        }
+    }
+
+    #[test]
+    fn what_a_server_refuses_is_told_without_secrets() {
+        let missing: Answer = |_, _| NO.replace("403 Forbidden", "404 Not Found");
+        let refusing: Answer = |_, _| NO.into();
+        for (answer, expected) in [(missing, "does not exist"), (refusing, "signature")] {
+            let error = found(&format!("http://{}/x?sig=SECRET", serve(answer))).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(expected) && !shown.contains("SECRET"), "{shown}");
+        }
+    }
 }

@@ -136,7 +136,7 @@ impl Drop for LocalFile {
 pub(super) fn taken(target: &Path) -> StorageError {
     StorageError::Exists {
         object: shown(target),
-        hint: "; remove it, choose another name, or allow it to be overwritten".into(),
+        hint: "; choose another name, or give --overwrite to replace it".into(),
     }
 }
 

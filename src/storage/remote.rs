@@ -4,12 +4,13 @@
 use std::env;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
-use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme};
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
 use super::secrets::{one_line, scrub};
@@ -63,14 +64,16 @@ impl RemotePlace {
         plain.set_query(None);
         let (store, kind): (Arc<dyn ObjectStore>, _) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let mut builder = AmazonS3Builder::from_env().with_url(plain.as_str());
+                let mut builder =
+                    AmazonS3Builder::from_env().with_url(plain.as_str()).with_retry(retries(StoreKind::S3));
                 for (key, value) in patience("AWS") {
                     builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
                 }
                 (Arc::new(builder.build().map_err(|e| refuse(e, StoreKind::S3))?), StoreKind::S3)
             }
             ObjectStoreScheme::MicrosoftAzure => {
-                let mut builder = MicrosoftAzureBuilder::from_env().with_url(plain.as_str());
+                let mut builder =
+                    MicrosoftAzureBuilder::from_env().with_url(plain.as_str()).with_retry(retries(StoreKind::Azure));
                 for (key, value) in patience("AZURE") {
                     builder = builder.with_config(AzureConfigKey::Client(key), value);
                 }
@@ -80,7 +83,9 @@ impl RemotePlace {
                 (Arc::new(builder.build().map_err(|e| refuse(e, StoreKind::Azure))?), StoreKind::Azure)
             }
             ObjectStoreScheme::GoogleCloudStorage => {
-                let mut builder = GoogleCloudStorageBuilder::from_env().with_url(plain.as_str());
+                let mut builder = GoogleCloudStorageBuilder::from_env()
+                    .with_url(plain.as_str())
+                    .with_retry(retries(StoreKind::Google));
                 for (key, value) in patience("GOOGLE") {
                     builder = builder.with_config(GoogleConfigKey::Client(key), value);
                 }
@@ -97,17 +102,38 @@ impl RemotePlace {
     }
 }
 
+/// Variables of which one at least is set where requests to S3 are to be signed without asking the machine's own service.
+const S3_CREDENTIALS: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// Whether one of these environment variables is set.
+fn is_set(names: &[&str]) -> bool {
+    names.iter().any(|name| env::var_os(name).is_some())
+}
+
+/// How often a request is repeated. Without credentials the client asks the cloud's service for them, which answers at
+/// once or, off the cloud, never.
+fn retries(kind: StoreKind) -> RetryConfig {
+    let waits_in_vain = kind == StoreKind::S3 && !is_set(&S3_CREDENTIALS) && !is_set(&["AWS_SKIP_SIGNATURE"]);
+    RetryConfig {
+        max_retries: if waits_in_vain { 2 } else { 8 },
+        retry_timeout: Duration::from_secs(60),
+        ..RetryConfig::default()
+    }
+}
+
 /// Whether a web URL leads to a store for which the environment has credentials; such a URL may name a prefix, and its
 /// requests are signed. A URL with its own signature is left alone.
 pub(super) fn is_store_with_credentials(url: &RemoteUrl) -> bool {
     let url = url.reveal();
-    let known = |names: &[&str]| names.iter().any(|name| env::var_os(name).is_some());
     match ObjectStoreScheme::parse(url) {
         _ if url.query().is_some() => false,
-        Ok((ObjectStoreScheme::AmazonS3, _)) => {
-            known(&["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])
-        }
-        Ok((ObjectStoreScheme::MicrosoftAzure, _)) => known(&[
+        Ok((ObjectStoreScheme::AmazonS3, _)) => is_set(&S3_CREDENTIALS),
+        Ok((ObjectStoreScheme::MicrosoftAzure, _)) => is_set(&[
             "AZURE_STORAGE_ACCOUNT_KEY",
             "AZURE_STORAGE_SAS_TOKEN",
             "AZURE_STORAGE_SAS_KEY",
@@ -161,6 +187,12 @@ pub(super) fn patience(prefix: &str) -> Vec<(ClientConfigKey, &'static str)> {
         .collect()
 }
 
+/// What stores call the absence of a bucket or container.
+const NO_CONTAINER: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
+
+/// Where a machine in a cloud asks for its own credentials; elsewhere nobody answers.
+const MACHINE_CREDENTIALS: &str = "169.254.169.254";
+
 /// A store's error as one of ours: one line, no secret, and a remedy.
 pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: &object_store::Error) -> StorageError {
     match error {
@@ -169,10 +201,15 @@ pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: 
         }
         object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } => StorageError::Exists {
             object: object.to_owned(),
-            hint: "; choose another name, or allow it to be overwritten".into(),
+            hint: "; choose another name, or give --overwrite to replace it".into(),
         },
         _ => {
             let text = chain(error);
+            if NO_CONTAINER.iter().any(|code| text.contains(code)) {
+                let hint = ": the store has no such bucket or container".into();
+                return StorageError::Missing { object: object.to_owned(), hint };
+            }
+            let cause = shorten(&text);
             let refused = matches!(
                 error,
                 object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
@@ -180,8 +217,8 @@ pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: 
             StorageError::Remote {
                 object: object.to_owned(),
                 done,
-                remedy: remedy(kind, refused, &text),
-                cause: shorten(&text),
+                remedy: remedy(kind, refused || text.contains(MACHINE_CREDENTIALS), &cause),
+                cause,
             }
         }
     }
@@ -213,16 +250,20 @@ fn shorten(text: &str) -> String {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
         _ if text.contains("Error performing") => text.split_once(" - ").map_or(text, |(_, last)| last).to_owned(),
-        _ => text.to_owned(),
+        // "Generic S3 error: ..." says nothing that the location does not.
+        _ => match text.strip_prefix("Generic ").and_then(|rest| rest.split_once(" error: ")) {
+            Some((store, told)) if !store.contains(' ') => told.to_owned(),
+            _ => text.to_owned(),
+        },
     };
     one_line(&scrub(&told), 300)
 }
 
 /// What the user can do, chosen by whose store it is and what it complained of.
-fn remedy(kind: StoreKind, refused: bool, text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
+fn remedy(kind: StoreKind, refused: bool, cause: &str) -> String {
+    let lower = cause.to_ascii_lowercase();
     let about_credentials = refused
-        || ["credential", "169.254.169.254", "metadata", "token", "account", "signature", "access key", "accesskey"]
+        || ["credential", "metadata", "token", "account", "signature", "access key", "accesskey"]
             .iter()
             .any(|word| lower.contains(word));
     let plain_http = lower.contains("url scheme is not allowed") || lower.contains("allow_http");
@@ -268,6 +309,7 @@ mod tests {
                 "Generic S3 error: Error performing GET http://h/b?x=SECRET in 2ms - HTTP error: error sending request",
                 "HTTP error: error sending request",
             ),
+            ("Generic MicrosoftAzure error: Account must be specified", "Account must be specified"),
             ("Some error\nat https://h/b?x=SECRET", "Some error at https://h/b?***"),
         ];
         for (text, expected) in cases {

@@ -98,33 +98,45 @@ fn owned<V: Datum + Default>(
 /// Columns taken at a time: a row's share of them is written as one piece.
 const GROUP: usize = 4;
 
+/// Rows written at a time: with every group they are gone over again, so they should stay in a core's nearest cache.
+const TILE: usize = 64;
+
 /// Writes `columns`, of equal length and not empty, row by row into `out`, and the last row again into what is left.
 fn interleave<V: Copy>(columns: &[&[V]], out: &mut [V]) {
     let width = columns.len();
+    let rows = columns.first().map_or(0, |column| column.len());
     if let [column] = columns {
-        out[..column.len()].copy_from_slice(column);
+        out[..rows].copy_from_slice(column);
     } else {
-        let mut groups = columns.chunks_exact(GROUP);
-        for (index, group) in groups.by_ref().enumerate() {
-            let [a, b, c, d] = group else { unreachable!("chunks of {GROUP}") };
-            let values = a.iter().zip(*b).zip(*c).zip(*d);
-            for (row, (((a, b), c), d)) in out.chunks_exact_mut(width).zip(values) {
-                row[index * GROUP..][..GROUP].copy_from_slice(&[*a, *b, *c, *d]);
-            }
-        }
-        let rest = groups.remainder();
-        let first = width - rest.len();
-        for (index, column) in rest.iter().enumerate() {
-            for (row, value) in out.chunks_exact_mut(width).zip(*column) {
-                row[first + index] = *value;
-            }
+        for start in (0..rows).step_by(TILE) {
+            let end = rows.min(start + TILE);
+            interleave_tile(columns, start..end, &mut out[start * width..end * width]);
         }
     }
-    let filled = columns.first().map_or(0, |column| column.len()) * width;
+    let filled = rows * width;
     if filled < out.len() {
         let (rows, padding) = out.split_at_mut(filled);
         let last = &rows[filled - width..];
         padding.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(last));
+    }
+}
+
+fn interleave_tile<V: Copy>(columns: &[&[V]], tile: Range<usize>, out: &mut [V]) {
+    let width = columns.len();
+    let groups = columns.chunks_exact(GROUP);
+    let rest = groups.remainder();
+    for (index, group) in groups.enumerate() {
+        let [a, b, c, d] = group else { unreachable!("chunks of {GROUP}") };
+        let [a, b, c, d] = [a, b, c, d].map(|column| &column[tile.clone()]);
+        for (row, (((a, b), c), d)) in out.chunks_exact_mut(width).zip(a.iter().zip(b).zip(c).zip(d)) {
+            row[index * GROUP..][..GROUP].copy_from_slice(&[*a, *b, *c, *d]);
+        }
+    }
+    let first = width - rest.len();
+    for (index, column) in rest.iter().enumerate() {
+        for (row, value) in out.chunks_exact_mut(width).zip(&column[tile.clone()]) {
+            row[first + index] = *value;
+        }
     }
 }
 
@@ -135,14 +147,17 @@ mod tests {
     #[test]
     fn interleaves_any_number_of_columns() {
         for width in 1..20 {
-            let columns: Vec<Vec<usize>> =
-                (0..width).map(|column| (0..5).map(|row| row * width + column).collect()).collect();
-            let slices: Vec<&[usize]> = columns.iter().map(Vec::as_slice).collect();
-            let mut out = vec![0; 7 * width];
-            interleave(&slices, &mut out);
-            assert_eq!(out[..5 * width], (0..5 * width).collect::<Vec<_>>());
-            assert_eq!(out[5 * width..6 * width], out[4 * width..5 * width]);
-            assert_eq!(out[6 * width..], out[4 * width..5 * width]);
+            for rows in [1, 5, TILE, TILE + 1, 3 * TILE - 1] {
+                let columns: Vec<Vec<usize>> =
+                    (0..width).map(|column| (0..rows).map(|row| row * width + column).collect()).collect();
+                let slices: Vec<&[usize]> = columns.iter().map(Vec::as_slice).collect();
+                let mut out = vec![0; (rows + 2) * width];
+                interleave(&slices, &mut out);
+                assert_eq!(out[..rows * width], (0..rows * width).collect::<Vec<_>>());
+                let last = &out[(rows - 1) * width..rows * width];
+                assert_eq!(&out[rows * width..(rows + 1) * width], last);
+                assert_eq!(&out[(rows + 1) * width..], last);
+            }
         }
     }
 }

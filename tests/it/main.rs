@@ -1,0 +1,16 @@
+//! Runs the real program on real files and looks at everything that it leaves behind; one module for each behaviour.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod cli;
+mod house;
+mod inputs;
+mod models;
+mod output;
+mod policies;
+mod property;
+mod samples;
+mod snapshots;
+mod stores;
+mod support;

@@ -1,0 +1,247 @@
+//! What a run leaves: predictions in every form, error records, `job.json`, and nothing else.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Scene, Table, assert_same};
+
+const FORMS: [&str; 5] = ["txt", "csv", "jsonl", "parquet", "arrow"];
+
+#[test]
+fn every_form_holds_the_same() {
+    for model in ["logistic_regression_3class", "several_inputs_string", "plain_network_two_outputs"] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let tables: Vec<Table> = FORMS
+            .iter()
+            .map(|form| {
+                let run = scene.run().model(&file).input("data.csv").args(&["--keep", "all"]);
+                run.named(&format!("p.{form}")).arg("--overwrite").ok().predictions().clone()
+            })
+            .collect();
+        let names = &tables[1].columns;
+        assert_eq!(names[..3], ["row", "prediction", "file"]);
+        for (form, table) in FORMS.iter().zip(&tables) {
+            assert_same(table, &tables[1], &format!("{model}.{form}"));
+            assert!(*form == "txt" || &table.columns == names, "{form}: {:?}", table.columns);
+        }
+    }
+}
+
+#[test]
+fn text_forms_are_written_as_documented() {
+    let scene = Scene::new();
+    let run = |name: &str| scene.scripted("fail_rows: 1", 3).args(&["--keep", "id"]).named(name).ok();
+    run("p.txt");
+    assert_eq!(scene.read("out/p.txt"), "0,0,data.csv,a0\n2,2,data.csv,a2\n");
+    run("p.csv");
+    assert_eq!(scene.read("out/p.csv"), "row,prediction,file,id\n0,0,data.csv,a0\n2,2,data.csv,a2\n");
+    run("p.jsonl");
+    assert_eq!(
+        scene.read("out/p.jsonl"),
+        "{\"row\":0,\"prediction\":0,\"file\":\"data.csv\",\"id\":\"a0\"}\n\
+         {\"row\":2,\"prediction\":2,\"file\":\"data.csv\",\"id\":\"a2\"}\n"
+    );
+}
+
+#[test]
+fn values_with_delimiters_and_quotes_survive() {
+    let values = ["a,b", "say \"hi\"", "two\nlines", "", "ö\u{1f600}", "\\n", " blank "];
+    let mut text = String::from("id,text\n");
+    for (row, value) in values.iter().enumerate() {
+        text.push_str(&format!("{row},\"{}\"\n", value.replace('"', "\"\"")));
+    }
+    for form in FORMS {
+        let scene = Scene::new();
+        scene.write("model.scripted", "");
+        scene.write("odd, \"name\".csv", &text);
+        let run = scene.run().model("model.scripted").input("odd, \"name\".csv").args(&["--keep", "text"]);
+        let ended = run.named(&format!("p.{form}")).ok();
+        let rows = &ended.predictions().rows;
+        assert_eq!(rows.iter().map(|row| row[3].as_str()).collect::<Vec<_>>(), values, "{form}");
+        assert!(rows.iter().all(|row| row[2] == "odd, \"name\".csv"), "{form}");
+    }
+}
+
+#[test]
+fn standard_output_holds_the_predictions_and_nothing_else() {
+    for form in ["csv", "jsonl", "txt"] {
+        let scene = Scene::new();
+        let to_file = scene.scripted("fail_rows: 4", 10).named(&format!("p.{form}")).ok();
+        assert!(to_file.stdout.ends_with(&format!("p.{form}\n")), "{to_file}");
+        let ended = scene.scripted("fail_rows: 4", 10).args(&["--name", "j"]).to("-").named(&format!("p.{form}")).ok();
+        assert_eq!(ended.stdout, scene.read(&format!("out/p.{form}")), "{form}");
+        assert_eq!(ended.result("predictions"), "standard output");
+        // The error records and the account have no place there.
+        assert_eq!(scene.names("outputs/j"), ["job.json", "p.errors.jsonl"]);
+        assert_eq!(ended.failed_rows(), [4]);
+    }
+}
+
+#[test]
+fn standard_output_can_be_named_as_the_file() {
+    let scene = Scene::new();
+    let ended = scene.scripted("", 2).named("-").ok();
+    assert_eq!(ended.stdout, "0,0,data.csv\n1,1,data.csv\n");
+}
+
+#[test]
+fn predictions_can_be_dropped() {
+    let scene = Scene::new();
+    let ended = scene.scripted("fail_rows: 4", 10).args(&["--name", "j"]).to("null:").ok();
+    assert_eq!(ended.counts(), (10, 9, 1));
+    assert_eq!(ended.stdout, "");
+    assert_eq!(scene.names("outputs/j"), ["job.json", "predictions.errors.jsonl"]);
+}
+
+#[test]
+fn an_output_is_replaced_only_on_request() {
+    let scene = Scene::new();
+    scene.scripted("", 3).ok();
+    let before = scene.read("out/predictions.csv");
+    scene.scripted("", 5).exits(6).says(&["out/predictions.csv", "already exists"]);
+    assert_eq!(scene.read("out/predictions.csv"), before);
+    assert_eq!(scene.scripted("", 5).arg("--overwrite").ok().predictions().len(), 5);
+}
+
+#[test]
+fn an_output_stays_until_its_replacement_is_complete() {
+    let scene = Scene::new();
+    scene.scripted("", 3).ok();
+    let before = scene.read("out/predictions.csv");
+    scene.scripted("fail_rows: 1", 3).args(&["--overwrite", "--error-threshold", "0"]).exits(5);
+    assert_eq!(scene.read("out/predictions.csv"), before);
+    assert!(scene.exists("out/predictions.csv.partial"));
+}
+
+#[test]
+fn a_run_leaves_its_three_files_only() {
+    for form in FORMS {
+        let scene = Scene::new();
+        let name = format!("p.{form}");
+        scene.scripted("", 3).named(&name).ok();
+        let mut names = ["job.json", &name, "p.errors.jsonl"];
+        names.sort_unstable();
+        assert_eq!(scene.names("out"), names);
+        assert_eq!(scene.read("out/p.errors.jsonl"), "", "without errors the file is there and empty");
+    }
+}
+
+#[test]
+fn a_failed_run_leaves_what_was_finished_under_another_name() {
+    for form in ["txt", "csv", "jsonl"] {
+        let scene = Scene::new();
+        let name = format!("p.{form}");
+        let run = scene.scripted("fail_rows: 2", 3).mini_batch_size("1").named(&name);
+        let ended = run.args(&["--error-threshold", "0", "--workers", "1"]).exits(5);
+        let partial = format!("{name}.partial");
+        let mut names = vec!["job.json", "p.errors.jsonl", &partial];
+        names.sort_unstable();
+        assert_eq!(scene.names("out"), names);
+        assert_eq!(ended.predictions().len(), 2, "{ended}");
+        assert_eq!(ended.result("partial_predictions"), format!("out/{partial}").as_str());
+        assert_eq!(ended.result("predictions"), &Value::Null);
+    }
+}
+
+#[test]
+fn partial_columnar_files_can_be_read() {
+    for form in ["parquet", "arrow"] {
+        let scene = Scene::new();
+        let run = scene.scripted("fail_rows: 2", 3).mini_batch_size("1").named(&format!("p.{form}"));
+        let ended = run.args(&["--error-threshold", "0", "--workers", "1"]).exits(5);
+        assert_eq!(ended.predictions().len(), 2, "{ended}");
+    }
+}
+
+#[test]
+fn error_records_say_where_and_why() {
+    let scene = Scene::new();
+    let model = scene.model("linear_regression");
+    scene.write("data.csv", "a,b,c,d,e\n1,2,3,4,5\n1,2,\"a \"\"text\"\"\",4,5\n");
+    scene.run().model(&model).input("data.csv").ok();
+    let text = scene.read("out/predictions.errors.jsonl");
+    let record: Value = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!(record["file"], "data.csv");
+    assert_eq!(record["row"], 1);
+    assert_eq!(record["stage"], "decode");
+    assert_eq!(record["attempts"], 0);
+    assert!(record["cause"].as_str().unwrap().contains("column \"c\""), "{record}");
+    assert!(text.ends_with('\n') && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn error_records_of_an_earlier_try_are_gone() {
+    let scene = Scene::new();
+    scene.scripted("fail_rows: 1", 3).args(&["--error-threshold", "0"]).exits(5);
+    assert_ne!(scene.read("out/predictions.errors.jsonl"), "");
+    scene.scripted("", 3).ok();
+    assert_eq!(scene.read("out/predictions.errors.jsonl"), "");
+}
+
+#[test]
+fn the_account_says_what_ran_and_how_it_ended() {
+    let scene = Scene::new();
+    let run = scene.scripted("fail_rows: 4", 10).mini_batch_size("3");
+    let ended = run.args(&["--name", "nightly", "--workers", "3", "--max-retries", "1", "--timeout", "PT45S"]).ok();
+    let job = ended.job.as_ref().unwrap();
+    let settings = &job["settings"];
+    assert_eq!(settings["name"], "nightly");
+    assert_eq!(settings["model"], "model.scripted");
+    assert_eq!(settings["mini_batch_size"], 3);
+    assert_eq!(settings["workers"], 3);
+    assert_eq!(settings["retry_settings"]["max_retries"], 1);
+    assert_eq!(settings["retry_settings"]["timeout"], 45.0);
+    assert_eq!(settings["error_threshold"], -1);
+    let result = &job["result"];
+    assert_eq!(
+        (&result["job"], &result["status"], &result["error"]),
+        (&"nightly".into(), &"Completed".into(), &Value::Null)
+    );
+    assert_eq!(result["predictions"], "out/predictions.csv");
+    assert_eq!(result["errors"], "out/predictions.errors.jsonl");
+    assert_eq!((ended.count("mini_batches"), ended.count("failed_mini_batches")), (4, 1));
+    assert!(result["elapsed_seconds"].as_f64().unwrap() > 0.0);
+    assert!(result["items_per_second"].as_f64().unwrap() > 0.0);
+    assert!(result["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
+}
+
+#[test]
+fn the_location_is_told_to_a_program_that_listens() {
+    let scene = Scene::new();
+    let ended = scene.scripted("", 3).ok();
+    assert_eq!(ended.stdout, "out/predictions.csv\n");
+    // A person reads it in the summary.
+    ended.says(&["items in", "3 = 3 succeeded + 0 failed", "out/predictions.csv"]);
+    let ended = scene.scripted("fail_rows: 0, 1, 2", 3).arg("--overwrite").exits(5);
+    assert_eq!(ended.stdout, "", "there is no output to tell of");
+}
+
+#[test]
+fn an_output_folder_is_made_with_all_its_parents() {
+    let scene = Scene::new();
+    scene.scripted("", 3).to("a/b/c").ok();
+    assert!(scene.exists("a/b/c/predictions.csv"));
+}
+
+#[test]
+fn a_link_in_place_of_the_output_is_not_followed_into_other_files() {
+    let scene = Scene::new();
+    scene.write("precious.csv", "precious\n");
+    fs::create_dir(scene.path("out")).unwrap();
+    std::os::unix::fs::symlink("../precious.csv", scene.path("out/predictions.csv")).unwrap();
+    scene.scripted("", 3).exits(6);
+    scene.scripted("", 3).arg("--overwrite").ok();
+    assert_eq!(scene.read("precious.csv"), "precious\n");
+}
+
+#[test]
+fn a_name_that_is_no_file_name_is_refused() {
+    let scene = Scene::new();
+    for name in ["a/b.csv", "job.json", "predictions.xlsx", "noextension", "../p.csv"] {
+        scene.scripted("", 3).named(name).exits(2).says(&[name]);
+    }
+    assert!(!scene.exists("out"));
+}
