@@ -2,7 +2,8 @@ use std::io::{self, Write};
 
 use crate::storage::NewFile;
 
-/// Joins small writes into large ones before they go to a file, which writes straight to the system.
+/// Joins small writes into large ones before they go to a file, which writes straight to the system. A failed write
+/// leaves nothing of itself, so that a text ends with a whole block.
 pub(super) struct Sink {
     file: NewFile,
     waiting: Vec<u8>,
@@ -33,7 +34,7 @@ impl Write for Sink {
             self.flush_waiting()?;
         }
         if bytes.len() > LARGE {
-            self.file.write_all(bytes)?;
+            self.file.write_whole(bytes)?;
         } else {
             self.waiting.extend_from_slice(bytes);
         }
@@ -50,7 +51,7 @@ impl Sink {
     fn flush_waiting(&mut self) -> io::Result<()> {
         // Emptied first: a failed write must not be repeated by a later flush.
         let waiting = std::mem::take(&mut self.waiting);
-        self.file.write_all(&waiting)?;
+        self.file.write_whole(&waiting)?;
         self.waiting = waiting;
         self.waiting.clear();
         Ok(())

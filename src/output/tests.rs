@@ -401,6 +401,17 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
+fn workers_share_an_encoder_and_hand_over_its_pieces() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+    shared::<Encoder>();
+    sent::<Encoded>();
+    sent::<Writer>();
+    sent::<ErrorWriter>();
+    sent::<NewFile>();
+}
+
+#[test]
 fn failed_items_are_recorded() {
     let dir = TempDir::new();
     let folder = Folder::from(dir.path().to_owned());

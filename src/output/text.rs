@@ -34,6 +34,7 @@ impl Text {
         &mut self.done
     }
 
+    #[inline]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if bytes.len() <= SHORT {
             self.push_short(bytes);
@@ -99,7 +100,7 @@ impl Text {
     }
 
     /// The same for a score, which is a probability as a rule.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_score(&mut self, value: f32) {
         let Some(decimals) = probability::format(value) else { return self.push_float(value) };
         if self.at + SHORT > PAGE {
@@ -107,7 +108,8 @@ impl Text {
         }
         let room = &mut self.page[self.at..self.at + SHORT];
         room[..2].copy_from_slice(b"0.");
-        room[2..18].copy_from_slice(&decimals.digits);
+        room[2..10].copy_from_slice(&decimals.first);
+        room[10..18].copy_from_slice(&decimals.second);
         self.at += 2 + decimals.len;
     }
 

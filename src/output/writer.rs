@@ -17,6 +17,8 @@ pub struct Writer {
     format: OutputFormat,
     object: String,
     rows: u64,
+    /// Whether a write failed.
+    is_broken: bool,
 }
 
 enum Target {
@@ -47,34 +49,39 @@ impl Writer {
                 Target::Arrow(Box::new(writer))
             }
         };
-        Ok(Writer { target, format: encoder.format, object, rows: 0 })
+        Ok(Writer { target, format: encoder.format, object, rows: 0, is_broken: false })
     }
 
     /// Appends a block, which must come from the encoder that this writer was created with.
     pub fn write(&mut self, encoded: Encoded) -> Result<(), OutputError> {
         let rows = encoded.rows();
-        match (&mut self.target, encoded.piece) {
+        let result = self.append(encoded.piece);
+        match &result {
+            Ok(()) => self.rows += rows as u64,
+            Err(_) => self.is_broken = true,
+        }
+        result
+    }
+
+    fn append(&mut self, piece: Piece) -> Result<(), OutputError> {
+        match (&mut self.target, piece) {
             (Target::Text(sink), Piece::Bytes(bytes)) => {
-                sink.write_all(&bytes).map_err(|e| OutputError::from_io(&self.object, e))?;
+                sink.write_all(&bytes).map_err(|e| OutputError::from_io(&self.object, e))
             }
             (Target::Parquet(writer), Piece::Parquet(piece)) => {
-                writer.write(piece).map_err(|e| OutputError::from_parquet(&self.object, e))?;
+                writer.write(piece).map_err(|e| OutputError::from_parquet(&self.object, e))
             }
             // A batch costs a few hundred bytes of its own, so that none is written for nothing.
-            (Target::Arrow(_), Piece::Batch(batch)) if batch.num_rows() == 0 => {}
+            (Target::Arrow(_), Piece::Batch(batch)) if batch.num_rows() == 0 => Ok(()),
             (Target::Arrow(writer), Piece::Batch(batch)) => {
-                writer.write(&batch).map_err(|e| OutputError::from_arrow(&self.object, e))?;
+                writer.write(&batch).map_err(|e| OutputError::from_arrow(&self.object, e))
             }
-            _ => {
-                return Err(OutputError::Format {
-                    object: self.object.clone(),
-                    format: self.format,
-                    cause: "the block was encoded for another format".into(),
-                });
-            }
+            _ => Err(OutputError::Format {
+                object: self.object.clone(),
+                format: self.format,
+                cause: "the block was encoded for another format".into(),
+            }),
         }
-        self.rows += rows as u64;
-        Ok(())
     }
 
     /// How many results have been written.
@@ -88,8 +95,11 @@ impl Writer {
     }
 
     /// Keeps what was written of an unfinished output, closed as its format demands, where the place of the output can
-    /// keep it. Says where it is.
+    /// keep it. Says where it is. A Parquet or Arrow file cannot be closed after a failed write, and is given up.
     pub fn keep_partial(self) -> Result<Option<String>, OutputError> {
+        if self.is_broken && !matches!(self.target, Target::Text(_)) {
+            return Ok(None);
+        }
         Ok(self.finish()?.keep_partial()?)
     }
 

@@ -168,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_write_is_cut_off() {
+        let dir = TempDir::new();
+        let folder = Folder::from(dir.path().to_owned());
+        let mut file = folder.create("out.txt", Existing::Refuse).unwrap();
+        file.write_whole(b"whole\n").unwrap();
+        file.fail_after(b"half a li");
+        file.write_whole(b"next\n").unwrap();
+        assert_eq!(fs::read(file.commit().unwrap()).unwrap(), b"whole\nnext\n");
+    }
+
+    #[test]
     fn two_writers_do_not_meet() {
         let dir = TempDir::new();
         let folder = Folder::from(dir.path().to_owned());

@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Existing, StorageError};
@@ -60,6 +60,12 @@ impl LocalFile {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
+    }
+
+    /// Forgets what was written beyond `len` bytes.
+    pub(super) fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        self.file.seek(SeekFrom::Start(len)).map(drop)
     }
 
     /// Makes the file durable and gives it its name.
@@ -159,6 +165,8 @@ fn folder_failure(folder: &Path, error: io::Error) -> StorageError {
             object: shown(folder),
             reason: "it is a file, or lies below one; name a folder for the results".into(),
         },
+        // A folder that cannot be created is more than one that is missing.
+        io::ErrorKind::NotFound => StorageError::Io { object: shown(folder), done: "created", source: error },
         _ => StorageError::io(shown(folder), "written", error),
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! This room knows nothing of formats, rows or jobs. It is the only home of `object_store` and of the runtime that store
 //! requests need; that runtime is started by the first remote location and never by a purely local run. No secret (a
-//! signature in a URL, a password, a key) ever reaches a message: see [`secrets`].
+//! signature in a URL, a password, a key) ever reaches a message.
 
 mod error;
 mod folder;

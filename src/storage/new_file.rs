@@ -63,6 +63,30 @@ impl NewFile {
         }
     }
 
+    /// Writes all of `bytes`, or, to a local file, nothing of them: what a full disk has taken of them is cut off, so that
+    /// what is kept of the result ends where an earlier write ended.
+    pub fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let before = self.written;
+        self.write_all(bytes).inspect_err(|_| self.cut_off(before))
+    }
+
+    fn cut_off(&mut self, len: u64) {
+        // A device cannot be cut, nor can it be kept.
+        if let Target::Local(file) = &mut self.target
+            && file.truncate(len).is_ok()
+        {
+            self.written = len;
+        }
+    }
+
+    /// Writes as if the disk were full after `bytes`.
+    #[cfg(test)]
+    pub(super) fn fail_after(&mut self, bytes: &[u8]) {
+        let before = self.written;
+        self.write_all(bytes).unwrap();
+        self.cut_off(before);
+    }
+
     /// Makes the result durable and visible under its name, and says where it is.
     pub fn commit(self) -> Result<String, StorageError> {
         let location = self.location();

@@ -177,7 +177,7 @@ fn quiet_says_nothing_but_errors() {
     assert_eq!(ended.stderr, "", "{ended}");
     assert_eq!(ended.stdout, "out/predictions.csv\n");
     let ended = scene.scripted("fail_rows: 1", 3).args(&["-q", "--overwrite", "--error-threshold", "0"]).exits(5);
-    ended.says(&["data.csv, row 1: failed to score", "error: 1 items failed, more than error_threshold 0 allows\n"]);
+    ended.says(&["data.csv, row 1: failed to score", "error: failed items: 1, more than error_threshold 0 allows\n"]);
     assert!(!ended.stderr.contains("items in"), "{ended}");
 }
 

@@ -161,29 +161,29 @@ fn check_threshold(flag: &str, tolerated: &str, exceeded: &str, message: &str) {
 
 #[test]
 fn as_many_failed_items_as_the_threshold_are_tolerated() {
-    check_threshold("--error-threshold", "5", "4", "5 items failed, more than error_threshold 4 allows");
+    check_threshold("--error-threshold", "5", "4", "failed items: 5, more than error_threshold 4 allows");
 }
 
 #[test]
 fn a_share_of_failed_items_is_tolerated() {
-    check_threshold("--error-threshold", "25%", "24.9%", "5 items failed, more than error_threshold 24.9% allows");
+    check_threshold("--error-threshold", "25%", "24.9%", "failed items: 5, more than error_threshold 24.9% allows");
 }
 
 #[test]
 fn as_many_failed_mini_batches_as_the_threshold_are_tolerated() {
-    let message = "3 mini-batches failed, more than mini_batch_error_threshold 2 allows";
+    let message = "failed mini-batches: 3, more than mini_batch_error_threshold 2 allows";
     check_threshold("--mini-batch-error-threshold", "3", "2", message);
 }
 
 #[test]
 fn a_share_of_failed_mini_batches_is_tolerated() {
-    let message = "3 mini-batches failed, more than mini_batch_error_threshold 29% allows";
+    let message = "failed mini-batches: 3, more than mini_batch_error_threshold 29% allows";
     check_threshold("--mini-batch-error-threshold", "30%", "29%", message);
 }
 
 #[test]
 fn thresholds_can_be_set_like_any_key() {
-    check_threshold("--set", "error_threshold=5", "error_threshold=4", "5 items failed, more than error_threshold 4");
+    check_threshold("--set", "error_threshold=5", "error_threshold=4", "failed items: 5, more than error_threshold 4");
     check_threshold("--set", "error_threshold=-1", "error_threshold=0", "more than error_threshold 0 allows");
 }
 
