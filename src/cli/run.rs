@@ -69,7 +69,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", help_heading = "Running", allow_hyphen_values = true)]
     progress_update_timeout: Option<String>,
 
-    /// Where the results go: a folder, a store URI, or `-` for standard output (outputs/<job name>)
+    /// Where the results go: a folder, a store URI, or `-` for standard output (a folder below outputs/, named after the job)
     #[arg(long, value_name = "FOLDER", help_heading = "Output", allow_hyphen_values = true)]
     output_path: Option<String>,
 

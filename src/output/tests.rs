@@ -251,7 +251,8 @@ fn parquet_and_arrow_read_back() {
 
     let (_dir, file) = write(OutputFormat::Parquet, &layout, &blocks);
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().unwrap()).unwrap();
-    let groups: Vec<_> = builder.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let groups: Vec<_> =
+        builder.metadata().row_groups().iter().map(::parquet::file::metadata::RowGroupMetaData::num_rows).collect();
     assert_eq!(groups, [16 << 10, 20, 20_000, (16 << 10) + 1, 10]);
     assert_eq!(builder.schema().field(2).data_type(), &DataType::Utf8);
     assert_eq!(read_parquet(file), expected);
@@ -266,7 +267,8 @@ fn gathered_rows_become_row_groups_in_time() {
     let blocks: Vec<_> = (0..9).map(|i| large("a", RowNumbers::From(i * 10_000), 10_000)).collect();
     let (_dir, file) = write(OutputFormat::Parquet, &layout_of(&blocks[0]), &blocks);
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let groups: Vec<_> = builder.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let groups: Vec<_> =
+        builder.metadata().row_groups().iter().map(::parquet::file::metadata::RowGroupMetaData::num_rows).collect();
     assert_eq!(groups, [70_000, 20_000]);
 }
 

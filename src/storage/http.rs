@@ -206,7 +206,7 @@ mod tests {
         use std::io::{BufRead, BufReader, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
+        let serving = std::thread::Builder::new().name("server".into()).spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
@@ -215,6 +215,7 @@ mod tests {
                 let _ = stream.write_all(answer(&line, &headers.join("\n")).as_bytes());
             }
         });
+        serving.unwrap();
         format!("127.0.0.1:{}", address.port())
     }
 
