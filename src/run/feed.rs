@@ -100,7 +100,7 @@ impl Feed {
         self.wake.notify_one();
     }
 
-    /// The file of [`Work::Open`] is open, or has failed and has one empty part.
+    /// The file of [`Work::Open`] is open and has these parts; none when it failed.
     pub fn opened(&self, file: usize, parts: Vec<Part>) {
         let mut state = self.state();
         let at = state.lanes.iter().position(|lane| lane.file == file).unwrap_or(state.lanes.len());
@@ -133,10 +133,11 @@ impl Feed {
         // A task that nobody can help with any more must not keep its block in memory.
         state.shareable.retain(|task| task.has_more());
         state.shareable.push(Arc::clone(task));
-        self.wake.notify_one();
+        // There is work for all of them, not for one.
+        self.wake.notify_all();
     }
 
-    /// The lane is read to its end. The blocks that it gave.
+    /// The lane is read to its end.
     pub fn part_ended(&self, id: BlockId) {
         let mut state = self.state();
         state.lanes.retain(|lane| (lane.file, lane.part) != (id.file, id.part));
@@ -219,5 +220,75 @@ impl FeedState {
 
     fn lane(&mut self, id: BlockId) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| (lane.file, lane.part) == (id.file, id.part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use arrow_array::{RecordBatch, RecordBatchOptions};
+    use arrow_schema::Schema;
+
+    use super::*;
+    use crate::data::{Block, Cuts, InputFile, RowNumbers};
+
+    fn task() -> Arc<BlockTask> {
+        let options = RecordBatchOptions::new().with_row_count(Some(100));
+        let block = Block {
+            file: Arc::new(InputFile { index: 0, name: "a.csv".to_owned() }),
+            span: 0..100,
+            records: RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap(),
+            feature_count: 0,
+            rows: RowNumbers::From(0),
+            failures: vec![],
+            cuts: Cuts::Every(1),
+        };
+        BlockTask::new(BlockId::default(), block, 0, 0)
+    }
+
+    #[test]
+    fn every_idle_worker_helps_with_the_only_task() {
+        const WORKERS: usize = 4;
+        let feed = Feed::new(0, 1);
+        let task = task();
+        (0..WORKERS).for_each(|_| feed.push(Work::Close(Arc::clone(&task))));
+        let (sender, helping) = crossbeam_channel::unbounded();
+        // Each takes one piece of work before any comes back for more.
+        let all_at_work = std::sync::Barrier::new(WORKERS);
+        let helpers = std::thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                let (feed, all_at_work, sender) = (&feed, &all_at_work, sender.clone());
+                scope.spawn(move || {
+                    assert!(matches!(feed.next(false), Some(Work::Close(_))));
+                    all_at_work.wait();
+                    if let Some(Work::Continue(_)) = feed.next(true) {
+                        sender.send(()).unwrap();
+                    }
+                });
+            }
+            // A worker that has come back from work and is not busy holds the lock until it waits.
+            // Before they have all begun, work is still waiting.
+            while feed.busy() > 0 || !feed.state().ready.is_empty() {
+                std::thread::yield_now();
+            }
+            feed.share(&task);
+            let long = Duration::from_secs(10);
+            let helpers = (0..WORKERS).take_while(|_| helping.recv_timeout(long).is_ok()).count();
+            feed.close();
+            helpers
+        });
+        assert_eq!(helpers, WORKERS);
+    }
+
+    #[test]
+    fn a_task_without_mini_batches_left_is_let_go() {
+        let feed = Feed::new(0, 1);
+        let (done, next) = (task(), task());
+        feed.share(&done);
+        while done.take_mini_batch().is_some() {}
+        feed.share(&next);
+        // Only this test holds it: its block is freed with it.
+        assert_eq!(Arc::strong_count(&done), 1);
     }
 }
