@@ -20,6 +20,7 @@
 //! | [`output`] | formats of predictions, error records |
 //! | [`events`] | what happened, typed |
 //! | [`caught`] | panics as values; any module may use it |
+//! | [`simd`] | loops for the vector registers of the processor at hand; any module may use it |
 //! | [`report`] | consumers of events: progress, summary, `job.json` |
 //!
 //! A module uses only these of ours: `policy`, `data`, `storage`: none; `events`, `scorer`: `data`; `input`: `storage`,
@@ -38,5 +39,6 @@ pub mod policy;
 pub mod report;
 pub mod run;
 pub mod scorer;
+pub mod simd;
 pub mod spec;
 pub mod storage;

@@ -1,8 +1,8 @@
-//! Results as Arrow record batches: what the Arrow format writes, and what Parquet takes of small blocks.
+//! Results as Arrow record batches and arrays.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::cells::without_json;
@@ -75,6 +75,11 @@ pub(super) fn batch(layout: &Layout, schema: &SchemaRef, scored: &Scored) -> Res
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
         .map_err(|cause| OutputError::Mismatch { file: scored.file.name.clone(), cause: cause.to_string() })
+}
+
+/// What the rows of `batch` take in memory, whatever larger buffers they are a part of.
+pub(super) fn size(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// The row numbers as a column. They fit: no file has 2^63 rows.

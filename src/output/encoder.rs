@@ -5,7 +5,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::layout::{Layout, Scored};
-use super::parquet::{ColumnChunk, ParquetEncoder, ParquetPiece, size_of_rows};
+use super::parquet::{ColumnChunk, ParquetEncoder, ParquetPiece};
 use super::{OutputError, OutputFormat, arrow, delimited, json};
 
 /// Turns blocks of results into pieces of the output. It is shared by all workers, which do the costly work here.
@@ -71,7 +71,8 @@ impl Encoder {
         let bytes = match &piece {
             Piece::Bytes(bytes) => bytes.len(),
             Piece::Parquet(ParquetPiece::RowGroup(chunks)) => chunks.iter().map(ColumnChunk::len).sum(),
-            Piece::Parquet(ParquetPiece::Rows(rows)) | Piece::Batch(rows) => size_of_rows(rows),
+            Piece::Parquet(ParquetPiece::Rows(rows)) => rows.size(),
+            Piece::Batch(batch) => arrow::size(batch),
         };
         Ok(Encoded { rows: scored.predictions.num_rows(), bytes, piece })
     }

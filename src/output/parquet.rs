@@ -14,15 +14,15 @@ use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::types::SchemaDescPtr;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 use arrow_schema::SchemaRef;
 
-use super::arrow::{batch, binary_schema, column, row_column};
+use super::arrow::{binary_schema, column, row_column};
 use super::constant_chunk::{Chunk, consecutive, constant};
 use super::layout::{Layout, Scored, Source};
 use super::sink::Sink;
 use super::{OutputError, OutputFormat};
-use crate::data::RowNumbers;
+use crate::data::{InputFile, RowNumbers};
 
 /// Blocks of fewer rows are gathered: a row group for each would make a file that is slow to read.
 const SMALL_BLOCK: usize = 16 << 10;
@@ -47,7 +47,23 @@ pub(super) enum ParquetPiece {
     /// A row group's column chunks.
     RowGroup(Vec<ColumnChunk>),
     /// Rows to be gathered.
-    Rows(RecordBatch),
+    Rows(Rows),
+}
+
+/// Rows that are not encoded yet.
+pub(super) struct Rows {
+    len: usize,
+    /// One for each of the schema's columns.
+    columns: Vec<Column>,
+}
+
+/// A column of some rows.
+enum Column {
+    Values(ArrayRef),
+    /// The same file in each row.
+    File(Arc<InputFile>),
+    /// The number of the first row; the next ones follow.
+    RowsFrom(i64),
 }
 
 /// A column chunk of a row group.
@@ -90,65 +106,108 @@ impl ParquetEncoder {
     }
 
     pub(super) fn encode(&self, scored: &Scored) -> std::result::Result<ParquetPiece, OutputError> {
-        let rows = scored.predictions.num_rows();
-        if rows < SMALL_BLOCK {
-            return batch(&self.layout, &self.schema, scored).map(ParquetPiece::Rows);
+        let len = scored.predictions.num_rows();
+        let columns = self.layout.sources().iter().enumerate().map(|(index, source)| {
+            Ok(match (column(&self.layout, scored, index, self.schema.field(index))?, source, &scored.rows) {
+                (Some(array), ..) => Column::Values(array),
+                (None, Source::File, _) => Column::File(Arc::clone(&scored.file)),
+                // No file has 2^63 rows.
+                (None, _, RowNumbers::From(first)) => Column::RowsFrom(*first as i64),
+                (None, _, listed) => Column::Values(row_column(listed, len)),
+            })
+        });
+        let rows = Rows { len, columns: columns.collect::<std::result::Result<_, OutputError>>()? };
+        if len < SMALL_BLOCK {
+            return Ok(ParquetPiece::Rows(rows));
         }
-        let columns = (0..self.schema.fields().len())
-            .map(|index| column(&self.layout, scored, index, self.schema.field(index)))
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        self.row_group(scored, rows, &columns).map(ParquetPiece::RowGroup).map_err(|cause| OutputError::Value {
+        self.row_group(&rows).map(ParquetPiece::RowGroup).map_err(|cause| OutputError::Value {
             file: scored.file.name.clone(),
             format: OutputFormat::Parquet,
             cause: cause.to_string(),
         })
     }
 
-    fn row_group(&self, scored: &Scored, rows: usize, columns: &[Option<ArrayRef>]) -> Result<Vec<ColumnChunk>> {
+    fn row_group(&self, rows: &Rows) -> Result<Vec<ColumnChunk>> {
         let mut chunks = Vec::with_capacity(self.descr.num_columns());
         let mut writers = self.factory.create_column_writers(0)?.into_iter();
-        for (index, array) in columns.iter().enumerate() {
-            let leaf = chunks.len();
-            let made = match (self.layout.sources()[index], &scored.rows) {
-                (Source::File, _) => Some(constant(&self.descr.column(leaf), scored.file.name.as_bytes(), rows)?),
-                (Source::Row, RowNumbers::From(first)) => {
-                    Some(consecutive(&self.descr.column(leaf), *first as i64, rows)?)
+        for (column, field) in rows.columns.iter().zip(self.schema.fields()) {
+            let descr = self.descr.column(chunks.len());
+            let made = match column {
+                Column::File(file) => constant(&descr, file.name.as_bytes(), rows.len)?,
+                Column::RowsFrom(first) => consecutive(&descr, *first, rows.len)?,
+                Column::Values(array) => {
+                    for leaf in compute_leaves(field, array)? {
+                        let Some(mut writer) = writers.next() else {
+                            return Err(ParquetError::General("a column has more leaves than its type".into()));
+                        };
+                        writer.write(&leaf)?;
+                        chunks.push(ColumnChunk::Encoded(writer.close()?));
+                    }
+                    continue;
                 }
-                _ => None,
             };
-            if let Some(chunk) = made {
-                // The writer that is not needed has no pages yet and is dropped.
-                writers.next();
-                chunks.push(ColumnChunk::Constant(chunk));
-                continue;
-            }
-            let array = match array {
-                Some(array) => Arc::clone(array),
-                None => row_column(&scored.rows, rows),
-            };
-            for leaf in compute_leaves(self.schema.field(index), &array)? {
-                let Some(mut writer) = writers.next() else {
-                    return Err(ParquetError::General("a column has more leaves than its type".into()));
-                };
-                writer.write(&leaf)?;
-                chunks.push(ColumnChunk::Encoded(writer.close()?));
-            }
+            // The writer that is not needed has no pages yet and is dropped.
+            writers.next();
+            chunks.push(ColumnChunk::Constant(made));
         }
         Ok(chunks)
     }
+}
 
-    /// Rows of several blocks as one row group.
-    fn gathered_row_group(&self, rows: &[RecordBatch]) -> Result<Vec<ColumnChunk>> {
-        let rows = arrow_select::concat::concat_batches(&self.schema, rows)?;
-        let mut chunks = Vec::with_capacity(self.descr.num_columns());
-        let mut writers = self.factory.create_column_writers(0)?.into_iter();
-        for (field, array) in self.schema.fields().iter().zip(rows.columns()) {
-            for (leaf, mut writer) in compute_leaves(field, array)?.into_iter().zip(&mut writers) {
-                writer.write(&leaf)?;
-                chunks.push(ColumnChunk::Encoded(writer.close()?));
+impl Rows {
+    /// The rows of `parts`, of which there is at least one, after each other.
+    fn concat(parts: &[Rows]) -> Result<Rows> {
+        let len = parts.iter().map(|part| part.len).sum();
+        let columns = (0..parts[0].columns.len()).map(|index| {
+            let columns: Vec<_> = parts.iter().map(|part| (part.len, &part.columns[index])).collect();
+            Column::concat(&columns)
+        });
+        Ok(Rows { len, columns: columns.collect::<Result<_>>()? })
+    }
+
+    /// What they take in memory, whatever larger buffers they are a part of.
+    pub(super) fn size(&self) -> usize {
+        self.columns.iter().map(Column::size).sum()
+    }
+}
+
+impl Column {
+    /// `parts`, each with its number of rows, after each other; all are of one column.
+    fn concat(parts: &[(usize, &Column)]) -> Result<Column> {
+        let same_file = |file: &Arc<InputFile>| {
+            parts.iter().all(|(_, part)| matches!(part, Column::File(other) if other.name == file.name))
+        };
+        let follow = |mut next: i64| {
+            parts.iter().all(|(len, part)| {
+                let follows = matches!(part, Column::RowsFrom(first) if *first == next);
+                next += *len as i64;
+                follows
+            })
+        };
+        match parts[0].1 {
+            Column::File(file) if same_file(file) => Ok(Column::File(Arc::clone(file))),
+            Column::RowsFrom(first) if follow(*first) => Ok(Column::RowsFrom(*first)),
+            _ => {
+                let arrays: Vec<ArrayRef> = parts.iter().map(|(len, part)| part.to_array(*len)).collect();
+                let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+                Ok(Column::Values(arrow_select::concat::concat(&arrays)?))
             }
         }
-        Ok(chunks)
+    }
+
+    fn to_array(&self, len: usize) -> ArrayRef {
+        match self {
+            Column::Values(array) => Arc::clone(array),
+            Column::File(file) => Arc::new(StringArray::new_repeated(&file.name, len)),
+            Column::RowsFrom(first) => Arc::new(Int64Array::from_iter_values((*first..).take(len))),
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Column::Values(array) => array.to_data().get_slice_memory_size().unwrap_or(0),
+            Column::File(_) | Column::RowsFrom(_) => 0,
+        }
     }
 }
 
@@ -182,7 +241,7 @@ fn properties(descr: &SchemaDescPtr, schema: &SchemaRef) -> WriterProperties {
 pub(super) struct ParquetWriter {
     encoder: Arc<ParquetEncoder>,
     file: SerializedFileWriter<Sink>,
-    gathered: Vec<RecordBatch>,
+    gathered: Vec<Rows>,
     gathered_rows: usize,
     gathered_bytes: usize,
 }
@@ -206,8 +265,8 @@ impl ParquetWriter {
                 self.append(chunks)
             }
             ParquetPiece::Rows(rows) => {
-                self.gathered_rows += rows.num_rows();
-                self.gathered_bytes += size_of_rows(&rows);
+                self.gathered_rows += rows.len;
+                self.gathered_bytes += rows.size();
                 self.gathered.push(rows);
                 if self.gathered_rows >= GATHERED_ROWS || self.gathered_bytes >= GATHERED_BYTES {
                     self.flush_gathered()?;
@@ -235,16 +294,10 @@ impl ParquetWriter {
     fn flush_gathered(&mut self) -> Result<()> {
         let gathered = std::mem::take(&mut self.gathered);
         if std::mem::take(&mut self.gathered_rows) > 0 {
-            let chunks = self.encoder.gathered_row_group(&gathered)?;
+            let chunks = self.encoder.row_group(&Rows::concat(&gathered)?)?;
             self.append(chunks)?;
         }
         self.gathered_bytes = 0;
         Ok(())
     }
-}
-
-/// What the rows take in memory, whatever larger buffers they are a part of.
-pub(super) fn size_of_rows(rows: &RecordBatch) -> usize {
-    use arrow_array::Array;
-    rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }

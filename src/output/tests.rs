@@ -273,6 +273,24 @@ fn gathered_rows_become_row_groups_in_time() {
 }
 
 #[test]
+fn gathered_rows_keep_their_numbers_and_files() {
+    let block = |name, first, len| large(name, RowNumbers::From(first), len);
+    let listed = RowNumbers::Listed(vec![30, 32, 37]);
+    for blocks in [
+        vec![block("a", 0, 10), block("a", 10, 5), block("a", 15, 1)],
+        vec![block("a", 0, 10), block("a", 11, 5)],
+        vec![block("a", 0, 10), block("b", 10, 5)],
+        vec![block("a", 0, 10), large("a", listed, 3), block("a", 13, 1)],
+    ] {
+        let layout = layout_of(&blocks[0]);
+        let expected: Vec<_> =
+            blocks.iter().map(|block| super::arrow::batch(&layout, layout.schema(), block).unwrap()).collect();
+        let (_dir, file) = write(OutputFormat::Parquet, &layout, &blocks);
+        assert_eq!(read_parquet(file), concat_batches(layout.schema(), &expected).unwrap());
+    }
+}
+
+#[test]
 fn every_type_reads_back() {
     let block = all_types();
     let layout = layout_of(&block);

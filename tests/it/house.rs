@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::support::repository;
 
-/// The module that any other may use.
-const FOR_ALL: &str = "caught";
+/// The modules that any other may use.
+const FOR_ALL: &[&str] = &["caught", "simd"];
 
 /// What each module may use of ours, as the documentation of `src/lib.rs` says.
 const MAY_USE: &[(&str, &[&str])] = &[
-    (FOR_ALL, &[]),
+    ("caught", &[]),
+    ("simd", &[]),
     ("policy", &[]),
     ("data", &[]),
     ("storage", &[]),

@@ -7,7 +7,7 @@ const ROUND: f32 = 12_582_912.0;
 ///
 /// Cody and Waite's reduction to `x = n ln 2 + r` and the polynomial of the Cephes library on `|r| <= ln 2 / 2`. Branch
 /// free, so that loops over it run in vector registers: libm's is called value by value.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     // Beyond these the result is zero or infinite anyway; comparisons that are false for NaN keep it.
     let x = if x < -104.0 { -104.0 } else { x };
@@ -30,7 +30,7 @@ pub(super) fn exp(x: f32) -> f32 {
 }
 
 /// `2^n` for n from -126 to 127.
-#[inline]
+#[inline(always)]
 fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) as u32) << 23)
 }

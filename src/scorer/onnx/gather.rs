@@ -54,6 +54,21 @@ fn wrong_type(column: &ArrayRef, element: ElementType) -> TractError {
     TractError::msg(format!("the model takes columns of {element}, and was given one of {}", column.data_type()))
 }
 
+/// The values of the records `range` of each of `columns`, which are of type `T`, the Arrow type of `element`.
+pub(super) fn slices<T: ArrowPrimitiveType>(
+    columns: &[ArrayRef],
+    range: Range<usize>,
+    element: ElementType,
+) -> TractResult<Vec<&[T::Native]>> {
+    columns
+        .iter()
+        .map(|column| match column.as_primitive_opt::<T>() {
+            Some(values) => Ok(&values.values()[range.clone()]),
+            None => Err(wrong_type(column, element)),
+        })
+        .collect()
+}
+
 fn primitive<T: ArrowPrimitiveType>(
     columns: &[ArrayRef],
     range: Range<usize>,
@@ -63,13 +78,7 @@ fn primitive<T: ArrowPrimitiveType>(
 where
     T::Native: Datum + Copy,
 {
-    let slices = columns
-        .iter()
-        .map(|column| {
-            let values = column.as_primitive_opt::<T>().ok_or_else(|| wrong_type(column, element))?;
-            Ok(&values.values()[range.clone()])
-        })
-        .collect::<TractResult<Vec<&[T::Native]>>>()?;
+    let slices = slices::<T>(columns, range, element)?;
     let mut tensor = Tensor::zero_dt(T::Native::datum_type(), shape)?;
     {
         let mut view = tensor.try_as_plain_ram_mut()?;

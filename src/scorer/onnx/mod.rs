@@ -1,8 +1,8 @@
 //! ONNX models, run by tract with operators of our own where it lacks them or is slow.
 //!
 //! ```text
-//! load   graph (protobuf, checked) -> signature (what goes in) -> plan (by tract) -> dry run -> output layout
-//! score  mini-batch -> runs of RUN_ROWS rows: gather (columns to tensors) -> plan -> output columns -> predictions
+//! load   graph (protobuf, checked) -> signature (what goes in) -> head, plan (by tract) -> dry run -> output layout
+//! score  mini-batch -> runs of RUN_ROWS rows: head, or gather (columns to tensors) -> plan -> output columns
 //! ```
 //!
 //! This is the only home of tract. What a model does is known from its graph alone; nothing here depends on who
@@ -15,6 +15,7 @@ mod exp;
 mod features;
 mod gather;
 mod graph;
+mod head;
 mod ops;
 mod outputs;
 mod plan;
@@ -26,17 +27,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
+use arrow_array::types::Float32Type;
 use arrow_schema::SchemaRef;
 use tract_onnx::model::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
 use self::features::RowLength;
+use self::head::{Head, Split};
 use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
 use super::{Dimension, FeatureNeeds, ModelError, ScoreError, Scorer, Signature, TensorSpec};
 use crate::caught::caught;
-use crate::data::{MiniBatch, Predictions};
+use crate::data::{ElementType, MiniBatch, Predictions};
 
 /// Most rows of one run of a graph. Longer mini-batches are cut, so that what flows between operators stays in the
 /// processor's cache: networks are fastest near 1,000 rows and a third slower at 8,000.
@@ -52,6 +55,8 @@ const DRY_RUN_ROWS: usize = 3;
 
 /// A model in an ONNX file.
 pub struct OnnxScorer {
+    /// The graph's beginning, if it can be scored from columns; the plan is then of the rest.
+    head: Option<Head>,
     plan: Plan,
     signature: Signature,
     needs: FeatureNeeds,
@@ -83,10 +88,14 @@ impl OnnxScorer {
         let (known, least) = known_inputs(graph, &inputs);
         let needs = signature::needs(&known).map_err(unusable)?;
         let directory = path.parent().and_then(Path::to_str);
-        let (plan, (outputs, rows)) = prepare(&onnx, model, &known, least, directory).map_err(unusable)?;
+        let prepared = match with_head(&onnx, model, &known, directory).map_err(unusable)? {
+            Some(prepared) => prepared,
+            None => prepare(&onnx, model, &known, least, directory).map_err(unusable)?,
+        };
+        let Prepared { head, plan, outputs, rows } = prepared;
         let layout = OutputLayout::of_run(graph, &outputs, rows).map_err(unusable)?;
         let signature = Signature { outputs: output_specs(graph, &layout, &outputs), inputs };
-        Ok(OnnxScorer { plan, signature, needs, layout })
+        Ok(OnnxScorer { head, plan, signature, needs, layout })
     }
 
     /// The predictions of the rows of `mini_batch`, run by run.
@@ -102,7 +111,11 @@ impl OnnxScorer {
             let end = mini_batch.records.end.min(start + most);
             let rows = end - start;
             let padded = if self.plan.rows() == Rows::Any { rows } else { most };
-            let outputs = self.plan.run(self.inputs(features, start..end, padded)?)?;
+            let inputs = match &self.head {
+                Some(head) => head.eval(&gather::slices::<Float32Type>(features, start..end, ElementType::Float32)?)?,
+                None => self.inputs(features, start..end, padded)?,
+            };
+            let outputs = self.plan.run(inputs)?;
             columns.extend(&outputs, rows)?;
             start = end;
         }
@@ -171,17 +184,44 @@ fn known_inputs(graph: &GraphProto, inputs: &[TensorSpec]) -> (Vec<TensorSpec>, 
     (known, least)
 }
 
-/// What came out of the run at load time, and for how many rows.
-type DryRun = (TVec<TValue>, usize);
+/// A graph that is ready to run, and what came out of its first run.
+struct Prepared {
+    head: Option<Head>,
+    plan: Plan,
+    outputs: TVec<TValue>,
+    /// Rows of the run.
+    rows: usize,
+}
 
-/// The graph, prepared for any number of rows where that can be, and its first run.
+/// The graph with its head taken off, if it has one and the rest takes any number of rows.
+fn with_head(
+    onnx: &Onnx,
+    model: &ModelProto,
+    inputs: &[TensorSpec],
+    directory: Option<&str>,
+) -> Result<Option<Prepared>, String> {
+    let [TensorSpec { shape, .. }] = inputs else { return Ok(None) };
+    let [Dimension::Symbol(_), Dimension::Fixed(features)] = shape.as_slice() else { return Ok(None) };
+    let Some(Split { head, rest, rest_inputs }) = guarded(|| head::split(model, inputs))? else { return Ok(None) };
+    let prepared = guarded(|| {
+        let plan = Plan::prepare(onnx.parse(&rest, directory)?.model, &rest_inputs, Rows::Any)?;
+        let zeros = [0.0; DRY_RUN_ROWS];
+        let outputs = plan.run(head.eval(&vec![&zeros[..]; *features])?)?;
+        Ok((plan, outputs))
+    });
+    // What is wrong with the rest is told when the whole graph is prepared.
+    let Ok((plan, outputs)) = prepared else { return Ok(None) };
+    Ok(Some(Prepared { head: Some(head), plan, outputs, rows: DRY_RUN_ROWS }))
+}
+
+/// The whole graph, for any number of rows where that can be.
 fn prepare(
     onnx: &Onnx,
     model: &ModelProto,
     inputs: &[TensorSpec],
     least_features: usize,
     directory: Option<&str>,
-) -> Result<(Plan, DryRun), String> {
+) -> Result<Prepared, String> {
     let attempt = |rows: Rows| {
         guarded(|| {
             let parsed = onnx.parse(model, directory)?;
@@ -191,7 +231,7 @@ fn prepare(
                 Rows::Fixed(rows) => rows,
             };
             let outputs = plan.run(zeros(inputs, rows, least_features)?)?;
-            Ok((plan, (outputs, rows)))
+            Ok(Prepared { head: None, plan, outputs, rows })
         })
     };
     match signature::fixed_rows(inputs)? {

@@ -155,6 +155,36 @@ fn results_are_those_of_onnx_runtime() {
 }
 
 #[test]
+fn heads_give_what_whole_graphs_give() {
+    for name in [
+        "imputer_constant_logistic",
+        "imputer_mean_logistic",
+        "linear_regression",
+        "logistic_regression_3class",
+        "logistic_regression_multinomial",
+        "scaler_logistic_named_batch",
+    ] {
+        let path = models().join(format!("{name}.onnx"));
+        let mut model = super::graph::read(&path).unwrap();
+        let with_head = OnnxScorer::of_model(&model, &path).unwrap();
+        assert!(with_head.head.is_some(), "{name}");
+        // A second reader of the input keeps the graph whole.
+        let graph = model.graph.as_mut().unwrap();
+        let input = graph.input[0].name.clone();
+        graph.node.push(NodeProto {
+            input: vec![input],
+            output: vec!["again".to_owned()],
+            op_type: "Identity".to_owned(),
+            ..NodeProto::default()
+        });
+        let whole = OnnxScorer::of_model(&model, &path).unwrap();
+        assert!(whole.head.is_none(), "{name}");
+        let input = block(&Table::read(&format!("{name}.input.csv")), whole.needs());
+        assert_eq!(score(&with_head, &input, 1000), score(&whole, &input, 1000), "{name}");
+    }
+}
+
+#[test]
 fn files_that_are_no_models_are_refused() {
     for file in ["not_a_model.onnx", "truncated.onnx"] {
         assert!(matches!(load(file), Err(ModelError::NotOnnx { .. })), "{file}");

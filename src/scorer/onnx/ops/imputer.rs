@@ -4,30 +4,76 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::columns::FeatureStep;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
+use crate::simd::vectorised;
 
 enum Imputer {
-    Floats { replaced: f32, imputed: Vec<f32> },
+    Floats(FloatImputer),
     Ints { replaced: i64, imputed: Vec<i64> },
 }
 
+/// An imputer of float32.
+pub(super) struct FloatImputer {
+    replaced: f32,
+    /// One value for each feature, or one for all.
+    imputed: Vec<f32>,
+}
+
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
-    let floats = node.get_attr_opt_vec::<f32>("imputed_value_floats")?.unwrap_or_default();
-    let ints = node.get_attr_opt_vec::<i64>("imputed_value_int64s")?.unwrap_or_default();
-    built(
-        node,
+    built(node, Imputer::of(node)?)
+}
+
+impl Imputer {
+    fn of(node: &NodeProto) -> TractResult<Self> {
+        let floats = node.get_attr_opt_vec::<f32>("imputed_value_floats")?.unwrap_or_default();
+        let ints = node.get_attr_opt_vec::<i64>("imputed_value_int64s")?.unwrap_or_default();
         match (floats.is_empty(), ints.is_empty()) {
             (false, true) => {
                 let replaced = node.get_attr_opt("replaced_value_float")?.unwrap_or(0.0);
-                Imputer::Floats { replaced, imputed: floats }
+                Ok(Imputer::Floats(FloatImputer { replaced, imputed: floats }))
             }
             (true, false) => {
                 let replaced = node.get_attr_opt("replaced_value_int64")?.unwrap_or(0);
-                Imputer::Ints { replaced, imputed: ints }
+                Ok(Imputer::Ints { replaced, imputed: ints })
             }
-            _ => return node.bail("expected one of imputed_value_floats and imputed_value_int64s"),
-        },
-    )
+            _ => node.bail("expected one of imputed_value_floats and imputed_value_int64s"),
+        }
+    }
+}
+
+impl FloatImputer {
+    /// The imputer that `node` is; `None` for one of integers.
+    pub(super) fn of(node: &NodeProto) -> TractResult<Option<Self>> {
+        Ok(match Imputer::of(node)? {
+            Imputer::Floats(imputer) => Some(imputer),
+            Imputer::Ints { .. } => None,
+        })
+    }
+
+    /// Replaces what is missing in rows of `columns` values.
+    fn impute(&self, values: &mut [f32], columns: usize) {
+        if self.replaced.is_nan() {
+            impute(values, columns, &self.imputed, f32::is_nan);
+        } else {
+            impute(values, columns, &self.imputed, |x| x == self.replaced);
+        }
+    }
+}
+
+impl FeatureStep for FloatImputer {
+    fn features(&self) -> Option<usize> {
+        None
+    }
+
+    fn apply(&self, index: usize, features: usize, values: &mut [f32]) {
+        let imputed = self.imputed[if self.imputed.len() == features { index } else { 0 }];
+        if self.replaced.is_nan() {
+            vectorised(|| values.iter_mut().for_each(|x| *x = if x.is_nan() { imputed } else { *x }));
+        } else {
+            vectorised(|| values.iter_mut().for_each(|x| *x = if *x == self.replaced { imputed } else { *x }));
+        }
+    }
 }
 
 impl RowOperator for Imputer {
@@ -36,7 +82,7 @@ impl RowOperator for Imputer {
 
     fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
         let element = match self {
-            Imputer::Floats { .. } => f32::datum_type(),
+            Imputer::Floats(_) => f32::datum_type(),
             Imputer::Ints { .. } => i64::datum_type(),
         };
         tvec![(element, OutputShape::AsInput)]
@@ -49,12 +95,7 @@ impl RowOperator for Imputer {
             if input.datum_type() == element { input.into_tensor() } else { input.cast_to_dt(element)?.into_owned() };
         let mut view = output.try_as_plain_ram_mut()?;
         match self {
-            Imputer::Floats { replaced, imputed } if replaced.is_nan() => {
-                impute(view.as_slice_mut::<f32>()?, columns, imputed, f32::is_nan);
-            }
-            Imputer::Floats { replaced, imputed } => {
-                impute(view.as_slice_mut::<f32>()?, columns, imputed, |x| x == *replaced);
-            }
+            Imputer::Floats(imputer) => imputer.impute(view.as_slice_mut::<f32>()?, columns),
             Imputer::Ints { replaced, imputed } => {
                 impute(view.as_slice_mut::<i64>()?, columns, imputed, |x| x == *replaced);
             }

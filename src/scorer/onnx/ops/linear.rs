@@ -4,9 +4,11 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::columns::{ColumnScorer, TILE};
 use super::labels::Labels;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
+use crate::simd::vectorised;
 
 /// `x W' + b` for rows `x`.
 struct Linear {
@@ -60,6 +62,28 @@ impl Linear {
         }
     }
 
+    /// The same for at most [`TILE`] rows that lie in `columns`, with the same bits.
+    fn scores_of_columns(&self, columns: &[&[f32]], scores: &mut [f32]) {
+        let targets = self.targets();
+        if self.mirrored {
+            let sums = &mut [0.0; TILE][..scores.len() / 2];
+            dot_columns(columns, &self.weights[self.features..], sums);
+            for (out, sum) in scores.chunks_exact_mut(2).zip(sums) {
+                let score = *sum + self.intercepts[1];
+                out[0] = -score;
+                out[1] = score;
+            }
+        } else {
+            let sums = &mut [0.0; TILE][..scores.len() / targets];
+            for (target, weights) in self.weights.chunks_exact(self.features).enumerate() {
+                dot_columns(columns, weights, sums);
+                for (out, sum) in scores.chunks_exact_mut(targets).zip(&mut *sums) {
+                    out[target] = *sum + self.intercepts[target];
+                }
+            }
+        }
+    }
+
     /// The scores of a whole input, shape `[N, targets]`.
     fn eval(&self, name: &str, input: &Tensor) -> TractResult<Tensor> {
         let (rows, columns) = rows_and_columns(name, input)?;
@@ -90,11 +114,32 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     for (sum, (a, b)) in sums.iter_mut().zip(rest) {
         *sum += a * b;
     }
+    total(sums)
+}
+
+#[inline(always)]
+fn total(sums: [f32; LANES]) -> f32 {
     let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
     ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
 }
 
-struct LinearClassifier {
+/// The dot product of `weights` with each of at most [`TILE`] rows, into `out`: the sums of [`dot`], in its order.
+fn dot_columns(columns: &[&[f32]], weights: &[f32], out: &mut [f32]) {
+    vectorised(|| {
+        let mut sums = [[0.0; TILE]; LANES];
+        for (index, (column, weight)) in columns.iter().zip(weights).enumerate() {
+            for (sum, x) in sums[index % LANES].iter_mut().zip(*column) {
+                *sum += x * weight;
+            }
+        }
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
+        for (row, out) in out.iter_mut().enumerate().take(TILE) {
+            *out = total([s0[row], s1[row], s2[row], s3[row], s4[row], s5[row], s6[row], s7[row]]);
+        }
+    });
+}
+
+pub(super) struct LinearClassifier {
     linear: Linear,
     labels: Labels,
     post_transform: PostTransform,
@@ -103,29 +148,31 @@ struct LinearClassifier {
 }
 
 pub(super) fn build_classifier(_: &ParsingContext, node: &NodeProto) -> Built {
-    let weights: Vec<f32> = node.get_attr_vec("coefficients")?;
-    let labels = Labels::of(node, "classlabels_ints", "classlabels_strings")?;
-    let intercepts = match node.get_attr_opt_vec::<f32>("intercepts")? {
-        Some(intercepts) if !intercepts.is_empty() => intercepts,
-        _ => vec![0.0; labels.len()],
-    };
-    let linear = Linear::new(node, weights, intercepts)?;
-    let add_second_class = linear.targets() == 1 && labels.len() == 2;
-    let labels = if linear.targets() == 1 { labels.or_zero_and_one() } else { labels };
-    node.expect(labels.len() >= linear.targets(), "a label for each class")?;
-    built(node, LinearClassifier { linear, labels, post_transform: PostTransform::of(node)?, add_second_class })
+    built(node, LinearClassifier::of(node)?)
 }
 
-impl RowOperator for LinearClassifier {
-    const NAME: &'static str = "LinearClassifier";
-
-    fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
-        let columns = if self.add_second_class { 2 } else { self.linear.targets() };
-        tvec![(self.labels.element(), OutputShape::Rows), (f32::datum_type(), OutputShape::Columns(columns))]
+impl LinearClassifier {
+    pub(super) fn of(node: &NodeProto) -> TractResult<Self> {
+        let weights: Vec<f32> = node.get_attr_vec("coefficients")?;
+        let labels = Labels::of(node, "classlabels_ints", "classlabels_strings")?;
+        let intercepts = match node.get_attr_opt_vec::<f32>("intercepts")? {
+            Some(intercepts) if !intercepts.is_empty() => intercepts,
+            _ => vec![0.0; labels.len()],
+        };
+        let linear = Linear::new(node, weights, intercepts)?;
+        let add_second_class = linear.targets() == 1 && labels.len() == 2;
+        let labels = if linear.targets() == 1 { labels.or_zero_and_one() } else { labels };
+        node.expect(labels.len() >= linear.targets(), "a label for each class")?;
+        Ok(LinearClassifier { linear, labels, post_transform: PostTransform::of(node)?, add_second_class })
     }
 
-    fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
-        let mut scores = self.linear.eval(Self::NAME, &input)?;
+    /// Scores a row, as they are given out.
+    fn columns(&self) -> usize {
+        if self.add_second_class { 2 } else { self.linear.targets() }
+    }
+
+    /// Labels, and scores as they are given out.
+    fn outputs_of(&self, mut scores: Tensor) -> TractResult<TVec<TValue>> {
         let targets = self.linear.targets();
         let labels = {
             let scores = scores.try_as_plain_ram()?.as_slice::<f32>()?;
@@ -160,6 +207,40 @@ impl RowOperator for LinearClassifier {
     }
 }
 
+impl RowOperator for LinearClassifier {
+    const NAME: &'static str = "LinearClassifier";
+
+    fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
+        tvec![(self.labels.element(), OutputShape::Rows), (f32::datum_type(), OutputShape::Columns(self.columns()))]
+    }
+
+    fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
+        self.outputs_of(self.linear.eval(Self::NAME, &input)?)
+    }
+}
+
+impl ColumnScorer for LinearClassifier {
+    fn features(&self) -> usize {
+        self.linear.features
+    }
+
+    fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {
+        vec![(self.labels.element(), None), (f32::datum_type(), Some(self.columns()))]
+    }
+
+    fn width(&self) -> usize {
+        self.linear.targets()
+    }
+
+    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
+        self.linear.scores_of_columns(columns, scores);
+    }
+
+    fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
+        self.outputs_of(scores)
+    }
+}
+
 /// Position of the largest value, the first of equals.
 fn index_of_max(row: &[f32]) -> usize {
     let mut best = 0;
@@ -171,23 +252,40 @@ fn index_of_max(row: &[f32]) -> usize {
     best
 }
 
-struct LinearRegressor {
+pub(super) struct LinearRegressor {
     linear: Linear,
     post_transform: PostTransform,
 }
 
 pub(super) fn build_regressor(_: &ParsingContext, node: &NodeProto) -> Built {
-    let weights: Vec<f32> = node.get_attr_vec("coefficients")?;
-    let targets = node.get_attr_opt::<usize>("targets")?.unwrap_or(1);
-    node.expect_attr("targets", (1..=weights.len()).contains(&targets), "at least one target and a coefficient each")?;
-    let intercepts = match node.get_attr_opt_vec::<f32>("intercepts")? {
-        Some(intercepts) if intercepts.len() == targets => intercepts,
-        _ => vec![0.0; targets],
-    };
-    built(
-        node,
-        LinearRegressor { linear: Linear::new(node, weights, intercepts)?, post_transform: PostTransform::of(node)? },
-    )
+    built(node, LinearRegressor::of(node)?)
+}
+
+impl LinearRegressor {
+    pub(super) fn of(node: &NodeProto) -> TractResult<Self> {
+        let weights: Vec<f32> = node.get_attr_vec("coefficients")?;
+        let targets = node.get_attr_opt::<usize>("targets")?.unwrap_or(1);
+        node.expect_attr(
+            "targets",
+            (1..=weights.len()).contains(&targets),
+            "at least one target and a coefficient each",
+        )?;
+        let intercepts = match node.get_attr_opt_vec::<f32>("intercepts")? {
+            Some(intercepts) if intercepts.len() == targets => intercepts,
+            _ => vec![0.0; targets],
+        };
+        let linear = Linear::new(node, weights, intercepts)?;
+        Ok(LinearRegressor { linear, post_transform: PostTransform::of(node)? })
+    }
+
+    fn outputs_of(&self, mut scores: Tensor) -> TractResult<TVec<TValue>> {
+        let targets = self.linear.targets();
+        // As ONNX Runtime: of a single target only the probit is taken.
+        if targets > 1 || self.post_transform == PostTransform::Probit {
+            self.post_transform.apply(scores.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, targets);
+        }
+        Ok(tvec![scores.into_tvalue()])
+    }
 }
 
 impl RowOperator for LinearRegressor {
@@ -198,18 +296,36 @@ impl RowOperator for LinearRegressor {
     }
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
-        let mut scores = self.linear.eval(Self::NAME, &input)?;
-        let targets = self.linear.targets();
-        // As ONNX Runtime: of a single target only the probit is taken.
-        if targets > 1 || self.post_transform == PostTransform::Probit {
-            self.post_transform.apply(scores.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, targets);
-        }
-        Ok(tvec![scores.into_tvalue()])
+        self.outputs_of(self.linear.eval(Self::NAME, &input)?)
+    }
+}
+
+impl ColumnScorer for LinearRegressor {
+    fn features(&self) -> usize {
+        self.linear.features
+    }
+
+    fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {
+        vec![(f32::datum_type(), Some(self.linear.targets()))]
+    }
+
+    fn width(&self) -> usize {
+        self.linear.targets()
+    }
+
+    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
+        self.linear.scores_of_columns(columns, scores);
+    }
+
+    fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
+        self.outputs_of(scores)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -235,6 +351,37 @@ mod tests {
         fast.scores(&rows, &mut a);
         plain.scores(&rows, &mut b);
         assert_eq!(a, b);
+    }
+
+    proptest! {
+        #[test]
+        fn columns_give_what_rows_give(
+            features in 1usize..40,
+            targets in 1usize..4,
+            rows in 1usize..=TILE,
+            mirrored in any::<bool>(),
+            seed in prop::collection::vec(-100f32..100.0, 64),
+        ) {
+            let value = |i: usize| seed[i % 61] * seed[(i / 61) % 64];
+            let targets = if mirrored { 2 } else { targets };
+            let mut weights: Vec<f32> = (0..targets * features).map(value).collect();
+            let mut intercepts: Vec<f32> = (0..targets).map(|i| value(i + 7)).collect();
+            if mirrored {
+                let (negative, positive) = weights.split_at_mut(features);
+                negative.iter_mut().zip(positive).for_each(|(n, p)| *n = -*p);
+                intercepts[0] = -intercepts[1];
+            }
+            let linear = Linear::new(&NodeProto::default(), weights, intercepts).unwrap();
+            let table: Vec<f32> = (0..rows * features).map(|i| value(i + 13)).collect();
+            let columns: Vec<Vec<f32>> =
+                (0..features).map(|f| table.iter().skip(f).step_by(features).copied().collect()).collect();
+            let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+            let (mut by_rows, mut by_columns) = (vec![0.0; rows * targets], vec![0.0; rows * targets]);
+            linear.scores(&table, &mut by_rows);
+            linear.scores_of_columns(&columns, &mut by_columns);
+            let bits = |scores: &[f32]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&by_rows), bits(&by_columns));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod array_feature_extractor;
 mod binarizer;
 mod cast;
+pub(super) mod columns;
 mod imputer;
 mod label_encoder;
 mod labels;

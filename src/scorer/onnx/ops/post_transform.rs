@@ -4,6 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::super::exp::exp;
+use crate::simd::vectorised;
 
 /// A post-transform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,20 +48,24 @@ impl PostTransform {
 
 /// `1 / (1 + exp(-x))` of each value, without overflow or cancellation.
 pub(super) fn logistic(values: &mut [f32]) {
-    for x in values {
-        let small = exp(-x.abs());
-        let upper = 1.0 / (1.0 + small);
-        *x = if *x < 0.0 { small * upper } else { upper };
-    }
+    vectorised(|| {
+        for x in values {
+            let small = exp(-x.abs());
+            let upper = 1.0 / (1.0 + small);
+            *x = if *x < 0.0 { small * upper } else { upper };
+        }
+    });
 }
 
 /// The same, with the complement for negative values: what ONNX Runtime does for trees, to the last bits of which small
 /// probabilities lose some.
 pub(super) fn logistic_by_complement(values: &mut [f32]) {
-    for x in values {
-        let upper = 1.0 / (1.0 + exp(-x.abs()));
-        *x = if *x < 0.0 { 1.0 - upper } else { upper };
-    }
+    vectorised(|| {
+        for x in values {
+            let upper = 1.0 / (1.0 + exp(-x.abs()));
+            *x = if *x < 0.0 { 1.0 - upper } else { upper };
+        }
+    });
 }
 
 /// Exponentials of each row of `columns` values, that sum to one.
@@ -71,7 +76,7 @@ pub(super) fn softmax(values: &mut [f32], columns: usize) {
         row.iter_mut().for_each(|x| *x -= max);
     }
     // Over all rows at once: the compiler vectorises this loop.
-    values.iter_mut().for_each(|x| *x = exp(*x));
+    vectorised(|| values.iter_mut().for_each(|x| *x = exp(*x)));
     for row in values.chunks_exact_mut(columns) {
         let sum = sum(row);
         row.iter_mut().for_each(|x| *x /= sum);

@@ -4,19 +4,39 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::columns::FeatureStep;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built};
+use crate::simd::vectorised;
 
 /// `offset` and `scale` are of one length: the number of features, or 1.
-struct Scaler {
+pub(super) struct Scaler {
     offset: Vec<f32>,
     scale: Vec<f32>,
 }
 
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
-    let offset: Vec<f32> = node.get_attr_vec("offset")?;
-    let scale: Vec<f32> = node.get_attr_vec("scale")?;
-    node.expect(!scale.is_empty() && offset.len() == scale.len(), "as many offsets as scales, and at least one")?;
-    built(node, Scaler { offset, scale })
+    built(node, Scaler::of(node)?)
+}
+
+impl Scaler {
+    pub(super) fn of(node: &NodeProto) -> TractResult<Self> {
+        let offset: Vec<f32> = node.get_attr_vec("offset")?;
+        let scale: Vec<f32> = node.get_attr_vec("scale")?;
+        node.expect(!scale.is_empty() && offset.len() == scale.len(), "as many offsets as scales, and at least one")?;
+        Ok(Scaler { offset, scale })
+    }
+}
+
+impl FeatureStep for Scaler {
+    fn features(&self) -> Option<usize> {
+        if self.scale.len() > 1 { Some(self.scale.len()) } else { None }
+    }
+
+    fn apply(&self, index: usize, _: usize, values: &mut [f32]) {
+        let index = if self.scale.len() > 1 { index } else { 0 };
+        let (offset, scale) = (self.offset[index], self.scale[index]);
+        vectorised(|| values.iter_mut().for_each(|x| *x = (*x - offset) * scale));
+    }
 }
 
 impl RowOperator for Scaler {
