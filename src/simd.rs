@@ -1,6 +1,6 @@
 //! Loops compiled for the vector registers of the processor at hand.
 //!
-//! The program is built for any x86-64 or ARM processor. What is given to [`vectorised`] is compiled once more for each
+//! The program is built for any x86-64 or ARM processor. A function in `vectorised!` is compiled once more for each
 //! [`Level`], and the best one that the processor has is taken at run time. No level changes a result: the compiler
 //! neither reorders floating-point operations nor joins a multiplication and an addition.
 
@@ -42,79 +42,96 @@ impl Level {
 
     /// The best level of this processor.
     pub fn of_processor() -> Level {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            if has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt") {
-                let has_all =
-                    has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq") && has!("avx512vl");
-                return if has_all { Level::Avx512 } else { Level::Avx2 };
-            }
-        }
+        static LEVEL: OnceLock<Level> = OnceLock::new();
+        *LEVEL.get_or_init(detect)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
+    use std::arch::is_x86_feature_detected as has;
+    if has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq") && has!("avx512vl") && has_avx2() {
+        Level::Avx512
+    } else if has_avx2() {
+        Level::Avx2
+    } else {
         Level::Portable
     }
 }
 
-/// Runs `loops`, compiled for the level of this processor.
-///
-/// What `loops` calls is compiled with it only where it is inlined, so that calls in hot loops should be
-/// `#[inline(always)]`.
-#[inline]
-pub fn vectorised<R>(loops: impl FnOnce() -> R) -> R {
-    at(Level::get(), loops)
-}
-
-/// Runs `loops`, compiled for `level` or, if the processor lacks it, the best that it has.
-#[inline]
-pub fn at<R>(level: Level, loops: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    if level > Level::Portable {
-        let level = level.min(Level::of_processor());
-        #[expect(unsafe_code, reason = "a function for a processor with certain instructions")]
-        match level {
-            // SAFETY: `of_processor` found all instructions that `avx512` may use.
-            Level::Avx512 => return unsafe { x86::avx512(loops) },
-            // SAFETY: `of_processor` found all instructions that `avx2` may use.
-            Level::Avx2 => return unsafe { x86::avx2(loops) },
-            Level::Portable => {}
-        }
-    }
-    let _ = level;
-    loops()
-}
-
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn avx512<R>(loops: impl FnOnce() -> R) -> R {
-        loops()
-    }
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn avx2<R>(loops: impl FnOnce() -> R) -> R {
-        loops()
-    }
+fn has_avx2() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt")
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Level {
+    Level::Portable
+}
+
+/// Makes a function that is compiled once for each [`Level`]; the level to use is its first argument, and one that the
+/// processor lacks stands for the best that it has.
+///
+/// What the body calls is compiled with it only where it is inlined, so calls in its loops should be `#[inline(always)]`.
+macro_rules! vectorised {
+    ($(#[$attribute:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+        $(#[$attribute])*
+        $visible fn $name(level: $crate::simd::Level, $($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn body($($argument: $type),*) $(-> $result)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx512($($argument: $type),*) $(-> $result)? {
+                    body($($argument),*)
+                }
+
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2($($argument: $type),*) $(-> $result)? {
+                    body($($argument),*)
+                }
+
+                use $crate::simd::Level;
+                #[expect(unsafe_code, reason = "functions for processors with certain instructions")]
+                match level.min(Level::of_processor()) {
+                    // SAFETY: the processor has all instructions that the function may use.
+                    Level::Avx512 => return unsafe { avx512($($argument),*) },
+                    // SAFETY: the same.
+                    Level::Avx2 => return unsafe { avx2($($argument),*) },
+                    Level::Portable => {}
+                }
+            }
+            let _ = level;
+            body($($argument),*)
+        }
+    };
+}
+
+pub(crate) use vectorised;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn levels_do_not_change_results() {
-        let values: Vec<f32> = (0..1000).map(|i| (i as f32).sqrt() * 1.1).collect();
-        let run = || {
+    vectorised! {
+        fn sums_of_squares(values: &[f32]) -> [u32; 16] {
             let mut sums = [0f32; 16];
             for chunk in values.chunks_exact(16) {
                 sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x * x + 0.1);
             }
             sums.map(f32::to_bits)
-        };
-        let plain = run();
-        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-            assert_eq!(at(level, run), plain, "{}", level.name());
         }
-        assert_eq!(vectorised(run), plain);
+    }
+
+    #[test]
+    fn levels_do_not_change_results() {
+        let values: Vec<f32> = (0..1000).map(|i| (i as f32).sqrt() * 1.1).collect();
+        let plain = sums_of_squares(Level::Portable, &values);
+        for level in [Level::Avx2, Level::Avx512] {
+            assert_eq!(sums_of_squares(level, &values), plain, "{}", level.name());
+        }
         assert!(Level::get() <= Level::of_processor());
     }
 }

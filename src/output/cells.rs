@@ -12,6 +12,7 @@ use arrow_cast::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 
 use super::Layout;
+use super::probability::Scores;
 use super::text::Counter;
 use crate::data::RowNumbers;
 
@@ -35,7 +36,7 @@ pub(super) enum Values<'a> {
     UInt16(&'a [u16]),
     UInt32(&'a [u32]),
     UInt64(&'a [u64]),
-    Float32(&'a [f32]),
+    Float32(Box<Scores<'a>>),
     Float64(&'a [f64]),
     Boolean(&'a BooleanArray),
     Utf8(&'a StringArray),
@@ -69,7 +70,7 @@ impl<'a> Cells<'a> {
             DataType::UInt16 => Values::UInt16(array.as_primitive::<UInt16Type>().values()),
             DataType::UInt32 => Values::UInt32(array.as_primitive::<UInt32Type>().values()),
             DataType::UInt64 => Values::UInt64(array.as_primitive::<UInt64Type>().values()),
-            DataType::Float32 => Values::Float32(array.as_primitive::<Float32Type>().values()),
+            DataType::Float32 => Values::Float32(Box::new(Scores::new(array.as_primitive::<Float32Type>().values()))),
             DataType::Float64 => Values::Float64(array.as_primitive::<Float64Type>().values()),
             DataType::Boolean => Values::Boolean(array.as_boolean()),
             DataType::Utf8 => Values::Utf8(array.as_string()),

@@ -5,7 +5,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::cells::{Cells, Values, displayable, without_json};
 use super::layout::{Layout, Scored, Source};
-use super::text::Text;
+use super::text::{Fixed, Text};
 
 /// What a value of most columns takes with its comma, for a first guess at a block's size.
 const USUAL_WIDTH: usize = 12;
@@ -28,7 +28,7 @@ pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowE
     let rows = scored.predictions.num_rows();
     let arrays = arrays(layout, scored)?;
     // What is the same in every line (commas, the file's name, the line's end) goes before the column that follows it.
-    let mut parts: Vec<(Vec<u8>, Cells<'_>)> = Vec::with_capacity(layout.sources().len());
+    let mut parts: Vec<(Fixed, Cells<'_>)> = Vec::with_capacity(layout.sources().len());
     let mut fixed = Vec::new();
     for (i, (source, array)) in layout.sources().iter().zip(&arrays).enumerate() {
         if i > 0 {
@@ -36,33 +36,31 @@ pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowE
         }
         match (source, array) {
             (Source::File, _) => push_quoted(&mut fixed, scored.file.name.as_bytes()),
-            (_, Some(array)) => parts.push((std::mem::take(&mut fixed), Cells::new(array)?)),
-            (_, None) => parts.push((std::mem::take(&mut fixed), Cells::rows(&scored.rows))),
+            (_, Some(array)) => parts.push((Fixed::new(std::mem::take(&mut fixed)), Cells::new(array)?)),
+            (_, None) => parts.push((Fixed::new(std::mem::take(&mut fixed)), Cells::rows(&scored.rows))),
         }
     }
     fixed.push(b'\n');
+    let fixed = Fixed::new(fixed);
 
     let width = parts.iter().map(|(before, _)| before.len() + USUAL_WIDTH).sum::<usize>() + fixed.len();
     let mut text = Text::with_capacity(rows * width);
     let mut scratch = String::new();
     for row in 0..rows {
         for (before, cells) in &mut parts {
-            text.push(before);
+            text.push_fixed(before);
             if cells.is_null(row) {
                 continue;
             }
             // What most outputs consist of is written here, without a call for each value.
             match &mut cells.values {
-                Values::Counter(counter) => {
-                    text.push_short(counter.text());
-                    counter.advance();
-                }
+                Values::Counter(counter) => text.push_counter(counter),
                 Values::Int64(values) => text.push_small_integer(values[row]),
-                Values::Float32(values) => text.push_score(values[row]),
+                Values::Float32(scores) => text.push_score(scores, row),
                 _ => push_value(&mut text, cells, row, &mut scratch)?,
             }
         }
-        text.push(&fixed);
+        text.push_fixed(&fixed);
     }
     Ok(text.into_bytes())
 }
@@ -83,10 +81,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, row: usize, scratch: &mut 
         return Ok(());
     }
     match &mut cells.values {
-        Values::Counter(counter) => {
-            text.push_short(counter.text());
-            counter.advance();
-        }
+        Values::Counter(counter) => text.push_counter(counter),
         Values::Rows(rows) => text.push_integer(rows[row]),
         Values::Int8(values) => text.push_integer(values[row]),
         Values::Int16(values) => text.push_integer(values[row]),
@@ -96,7 +91,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, row: usize, scratch: &mut 
         Values::UInt16(values) => text.push_integer(values[row]),
         Values::UInt32(values) => text.push_integer(values[row]),
         Values::UInt64(values) => text.push_integer(values[row]),
-        Values::Float32(values) => text.push_score(values[row]),
+        Values::Float32(scores) => text.push_score(scores, row),
         Values::Float64(values) => text.push_float(values[row]),
         Values::Boolean(values) => text.push_short(if values.value(row) { b"true" } else { b"false" }),
         Values::Utf8(values) => push_text(text, values.value(row)),

@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType};
 
 use super::cells::{Cells, Values, displayable};
 use super::layout::{Layout, Scored, Source};
-use super::text::Text;
+use super::text::{Fixed, Text};
 
 /// The lines of a block.
 pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowError> {
@@ -43,19 +43,20 @@ pub(super) fn encode(layout: &Layout, scored: &Scored) -> Result<Vec<u8>, ArrowE
                 _ => Member::new(array)?,
             },
         };
-        members.push((std::mem::take(&mut fixed), member));
+        members.push((Fixed::new(std::mem::take(&mut fixed)), member));
     }
     fixed.extend_from_slice(b"}\n");
+    let fixed = Fixed::new(fixed);
 
     let rows = scored.predictions.num_rows();
     let width = members.iter().map(|(before, _)| before.len() + 12).sum::<usize>() + fixed.len();
     let mut text = Text::with_capacity(rows * width);
     for row in 0..rows {
         for (before, member) in &mut members {
-            text.push(before);
+            text.push_fixed(before);
             member.push(&mut text, row)?;
         }
-        text.push(&fixed);
+        text.push_fixed(&fixed);
     }
     Ok(text.into_bytes())
 }
@@ -164,10 +165,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, index: usize) -> Result<()
         return Ok(());
     }
     match &mut cells.values {
-        Values::Counter(counter) => {
-            text.push_short(counter.text());
-            counter.advance();
-        }
+        Values::Counter(counter) => text.push_counter(counter),
         Values::Rows(rows) => text.push_integer(rows[index]),
         Values::Int8(values) => text.push_integer(values[index]),
         Values::Int16(values) => text.push_integer(values[index]),
@@ -177,7 +175,7 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, index: usize) -> Result<()
         Values::UInt16(values) => text.push_integer(values[index]),
         Values::UInt32(values) => text.push_integer(values[index]),
         Values::UInt64(values) => text.push_integer(values[index]),
-        Values::Float32(values) if values[index].is_finite() => text.push_score(values[index]),
+        Values::Float32(scores) if scores.value(index).is_finite() => text.push_score(scores, index),
         Values::Float64(values) if values[index].is_finite() => text.push_float(values[index]),
         Values::Float32(_) | Values::Float64(_) | Values::Null => text.push_short(b"null"),
         Values::Boolean(values) => text.push_short(if values.value(index) { b"true" } else { b"false" }),

@@ -10,7 +10,7 @@ pub(super) struct Sink {
 }
 
 /// Up to this much is gathered; larger writes pass through.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 128 << 10;
 
 impl Sink {
     pub(super) fn new(file: NewFile) -> Self {

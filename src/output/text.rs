@@ -1,4 +1,4 @@
-use super::probability;
+use super::probability::{Scores, WIDTH};
 
 /// How much is gathered before it is moved to the end of the text.
 const PAGE: usize = 16 << 10;
@@ -46,6 +46,7 @@ impl Text {
     /// Appends at most [`SHORT`] bytes.
     #[inline(always)]
     pub(super) fn push_short(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= SHORT);
         let len = bytes.len();
         if self.at + SHORT > PAGE {
             self.spill();
@@ -68,6 +69,33 @@ impl Text {
             _ => room[..len].iter_mut().zip(bytes).for_each(|(to, from)| *to = *from),
         }
         self.at += len;
+    }
+
+    /// Appends a text that is the same in every line.
+    #[inline(always)]
+    pub(super) fn push_fixed(&mut self, fixed: &Fixed) {
+        match &fixed.long {
+            None => self.push_padded(&fixed.padded, fixed.len),
+            Some(long) => self.as_vec().extend_from_slice(long),
+        }
+    }
+
+    /// Appends the first `len` of `bytes`.
+    #[inline(always)]
+    fn push_padded(&mut self, bytes: &[u8; SHORT], len: usize) {
+        if self.at + SHORT > PAGE {
+            self.spill();
+        }
+        self.page[self.at..self.at + SHORT].copy_from_slice(bytes);
+        self.at += len;
+    }
+
+    /// Appends the counter's number, and counts.
+    #[inline(always)]
+    pub(super) fn push_counter(&mut self, counter: &mut Counter) {
+        let (padded, len) = counter.padded();
+        self.push_padded(padded, len);
+        counter.advance();
     }
 
     #[inline]
@@ -101,16 +129,13 @@ impl Text {
 
     /// The same for a score, which is a probability as a rule.
     #[inline(always)]
-    pub(super) fn push_score(&mut self, value: f32) {
-        let Some(decimals) = probability::format(value) else { return self.push_float(value) };
+    pub(super) fn push_score(&mut self, scores: &mut Scores<'_>, index: usize) {
+        let Some((text, len)) = scores.text(index) else { return self.push_float(scores.value(index)) };
         if self.at + SHORT > PAGE {
             self.spill();
         }
-        let room = &mut self.page[self.at..self.at + SHORT];
-        room[..2].copy_from_slice(b"0.");
-        room[2..10].copy_from_slice(&decimals.first);
-        room[10..18].copy_from_slice(&decimals.second);
-        self.at += 2 + decimals.len;
+        self.page[self.at..self.at + WIDTH].copy_from_slice(&text);
+        self.at += len;
     }
 
     #[cold]
@@ -121,9 +146,39 @@ impl Text {
     }
 }
 
+/// A text that is appended again and again.
+pub(super) struct Fixed {
+    padded: [u8; SHORT],
+    len: usize,
+    /// The text, when it is longer than that.
+    long: Option<Vec<u8>>,
+}
+
+impl Fixed {
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let mut padded = [0; SHORT];
+        let len = text.len();
+        match padded.get_mut(..len) {
+            Some(room) => {
+                room.copy_from_slice(&text);
+                Fixed { padded, len, long: None }
+            }
+            None => Fixed { padded, len, long: Some(text) },
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Digits of the largest number.
+const MOST_DIGITS: usize = 20;
+
 /// A number as text that is counted up in place.
 pub(super) struct Counter {
-    digits: [u8; 20],
+    /// The digits, and as much after them as a move of a fixed size may read.
+    digits: [u8; MOST_DIGITS + SHORT],
     start: usize,
 }
 
@@ -131,19 +186,24 @@ impl Counter {
     pub(super) fn new(first: u64) -> Self {
         let mut buffer = itoa::Buffer::new();
         let text = buffer.format(first).as_bytes();
-        let mut digits = [b'0'; 20];
-        let start = digits.len() - text.len();
-        digits[start..].copy_from_slice(text);
+        let mut digits = [b'0'; MOST_DIGITS + SHORT];
+        let start = MOST_DIGITS - text.len();
+        digits[start..MOST_DIGITS].copy_from_slice(text);
         Counter { digits, start }
     }
 
-    pub(super) fn text(&self) -> &[u8] {
-        &self.digits[self.start..]
+    /// The digits with something after them, and how many they are.
+    #[inline(always)]
+    fn padded(&self) -> (&[u8; SHORT], usize) {
+        let Some(padded) = self.digits[self.start..].first_chunk() else {
+            unreachable!("the start is a digit's place")
+        };
+        (padded, MOST_DIGITS - self.start)
     }
 
     #[inline]
     pub(super) fn advance(&mut self) {
-        let mut at = self.digits.len() - 1;
+        let mut at = MOST_DIGITS - 1;
         while self.digits[at] == b'9' && at > 0 {
             self.digits[at] = b'0';
             at -= 1;
@@ -171,6 +231,10 @@ mod tests {
         }
         text.as_vec().extend_from_slice(b"direct");
         expected.extend_from_slice(b"direct");
+        for len in [0, 1, SHORT - 1, SHORT, SHORT + 1, 100] {
+            text.push_fixed(&Fixed::new(source[..len].to_vec()));
+            expected.extend_from_slice(&source[..len]);
+        }
         for value in [0, 9, 10, -1, i64::MIN, i64::MAX] {
             text.push_small_integer(value);
             expected.extend_from_slice(value.to_string().as_bytes());
@@ -183,8 +247,9 @@ mod tests {
         for first in [0, 8, 98, 999_998, 9_999_999_999_999_999_998, u64::MAX - 3] {
             let mut counter = Counter::new(first);
             for value in first..first + 3 {
-                assert_eq!(counter.text(), value.to_string().as_bytes());
-                counter.advance();
+                let mut text = Text::with_capacity(0);
+                text.push_counter(&mut counter);
+                assert_eq!(text.into_bytes(), value.to_string().as_bytes());
             }
         }
     }

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Existing, StorageError};
 
+/// Bytes after which the system is told to begin to write them to the disk.
+const WRITE_OUT: u64 = 8 << 20;
+
 /// A file that is written under a temporary name beside its own.
 ///
 /// Dropping it removes the temporary file.
@@ -14,6 +17,9 @@ pub(super) struct LocalFile {
     temporary: PathBuf,
     target: PathBuf,
     existing: Existing,
+    written: u64,
+    /// Up to here the system has been told to write the file out.
+    written_out: u64,
     /// Whether the temporary file has been renamed and is no longer ours to remove.
     settled: bool,
 }
@@ -37,7 +43,7 @@ impl LocalFile {
         for attempt in 0u32.. {
             let temporary = folder.join(format!(".{name}.tmp-{}-{attempt}", std::process::id()));
             match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => return Ok(LocalFile { file, temporary, target, existing, settled: false }),
+                Ok(file) => return Ok(LocalFile::new(file, temporary, target, existing)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {}
                 Err(error) => return Err(folder_failure(folder, error)),
             }
@@ -51,7 +57,13 @@ impl LocalFile {
         let file =
             OpenOptions::new().write(true).open(path).map_err(|e| StorageError::io(shown(path), "written", e))?;
         let target = path.to_owned();
-        Ok(LocalFile { file, temporary: PathBuf::new(), target, existing: Existing::Replace, settled: true })
+        let mut file = LocalFile::new(file, PathBuf::new(), target, Existing::Replace);
+        file.settled = true;
+        Ok(file)
+    }
+
+    fn new(file: File, temporary: PathBuf, target: PathBuf, existing: Existing) -> Self {
+        LocalFile { file, temporary, target, existing, written: 0, written_out: 0, settled: false }
     }
 
     pub(super) fn target(&self) -> String {
@@ -59,12 +71,20 @@ impl LocalFile {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let len = self.file.write(bytes)?;
+        self.written += len as u64;
+        if self.written >= self.written_out + WRITE_OUT {
+            begin_to_write_out(&self.file, self.written_out..self.written);
+            self.written_out = self.written;
+        }
+        Ok(len)
     }
 
     /// Forgets what was written beyond `len` bytes.
     pub(super) fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)?;
+        self.written = len;
+        self.written_out = self.written_out.min(len);
         self.file.seek(SeekFrom::Start(len)).map(drop)
     }
 
@@ -145,6 +165,23 @@ pub(super) fn taken(target: &Path) -> StorageError {
         hint: "; choose another name, or give --overwrite to replace it".into(),
     }
 }
+
+/// Has the system begin to write a part of `file` to the disk, and does not wait for it. Left to itself it holds on to
+/// gigabytes, for which a job would wait at its end. Where this fails, nothing is lost but that.
+#[cfg(target_os = "linux")]
+fn begin_to_write_out(file: &File, part: std::ops::Range<u64>) {
+    use std::os::fd::AsRawFd;
+
+    let (Ok(start), Ok(len)) = (part.start.try_into(), (part.end - part.start).try_into()) else { return };
+    #[expect(unsafe_code, reason = "no library has a safe form of this call")]
+    // SAFETY: the descriptor is open for as long as `file` is borrowed, and the call touches no memory of ours.
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), start, len, libc::SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_to_write_out(_: &File, _: std::ops::Range<u64>) {}
 
 /// A rename lasts through a power cut only once its folder is on the disk too.
 fn sync_folder_of(path: &Path) -> Result<(), StorageError> {

@@ -6,7 +6,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::columns::FeatureStep;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
-use crate::simd::vectorised;
+use crate::simd::{Level, vectorised};
 
 enum Imputer {
     Floats(FloatImputer),
@@ -61,6 +61,18 @@ impl FloatImputer {
     }
 }
 
+vectorised! {
+    fn replace_nan(values: &mut [f32], imputed: f32) {
+        values.iter_mut().for_each(|x| *x = if x.is_nan() { imputed } else { *x });
+    }
+}
+
+vectorised! {
+    fn replace(values: &mut [f32], replaced: f32, imputed: f32) {
+        values.iter_mut().for_each(|x| *x = if *x == replaced { imputed } else { *x });
+    }
+}
+
 impl FeatureStep for FloatImputer {
     fn features(&self) -> Option<usize> {
         None
@@ -69,9 +81,9 @@ impl FeatureStep for FloatImputer {
     fn apply(&self, index: usize, features: usize, values: &mut [f32]) {
         let imputed = self.imputed[if self.imputed.len() == features { index } else { 0 }];
         if self.replaced.is_nan() {
-            vectorised(|| values.iter_mut().for_each(|x| *x = if x.is_nan() { imputed } else { *x }));
+            replace_nan(Level::get(), values, imputed);
         } else {
-            vectorised(|| values.iter_mut().for_each(|x| *x = if *x == self.replaced { imputed } else { *x }));
+            replace(Level::get(), values, self.replaced, imputed);
         }
     }
 }

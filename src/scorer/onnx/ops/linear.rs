@@ -8,7 +8,7 @@ use super::columns::{ColumnScorer, TILE};
 use super::labels::Labels;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
-use crate::simd::vectorised;
+use crate::simd::{Level, vectorised};
 
 /// `x W' + b` for rows `x`.
 struct Linear {
@@ -67,7 +67,7 @@ impl Linear {
         let targets = self.targets();
         if self.mirrored {
             let sums = &mut [0.0; TILE][..scores.len() / 2];
-            dot_columns(columns, &self.weights[self.features..], sums);
+            dot_columns(Level::get(), columns, &self.weights[self.features..], sums);
             for (out, sum) in scores.chunks_exact_mut(2).zip(sums) {
                 let score = *sum + self.intercepts[1];
                 out[0] = -score;
@@ -76,7 +76,7 @@ impl Linear {
         } else {
             let sums = &mut [0.0; TILE][..scores.len() / targets];
             for (target, weights) in self.weights.chunks_exact(self.features).enumerate() {
-                dot_columns(columns, weights, sums);
+                dot_columns(Level::get(), columns, weights, sums);
                 for (out, sum) in scores.chunks_exact_mut(targets).zip(&mut *sums) {
                     out[target] = *sum + self.intercepts[target];
                 }
@@ -123,9 +123,9 @@ fn total(sums: [f32; LANES]) -> f32 {
     ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
 }
 
-/// The dot product of `weights` with each of at most [`TILE`] rows, into `out`: the sums of [`dot`], in its order.
-fn dot_columns(columns: &[&[f32]], weights: &[f32], out: &mut [f32]) {
-    vectorised(|| {
+vectorised! {
+    /// The dot product of `weights` with each of at most [`TILE`] rows, into `out`: the sums of [`dot`], in its order.
+    fn dot_columns(columns: &[&[f32]], weights: &[f32], out: &mut [f32]) {
         let mut sums = [[0.0; TILE]; LANES];
         for (index, (column, weight)) in columns.iter().zip(weights).enumerate() {
             for (sum, x) in sums[index % LANES].iter_mut().zip(*column) {
@@ -136,7 +136,7 @@ fn dot_columns(columns: &[&[f32]], weights: &[f32], out: &mut [f32]) {
         for (row, out) in out.iter_mut().enumerate().take(TILE) {
             *out = total([s0[row], s1[row], s2[row], s3[row], s4[row], s5[row], s6[row], s7[row]]);
         }
-    });
+    }
 }
 
 pub(super) struct LinearClassifier {

@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::super::exp::exp;
-use crate::simd::vectorised;
+use crate::simd::{Level, vectorised};
 
 /// A post-transform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl PostTransform {
     pub(super) fn apply(self, scores: &mut [f32], columns: usize) {
         match self {
             PostTransform::None => {}
-            PostTransform::Logistic => logistic(scores),
+            PostTransform::Logistic => logistic(Level::get(), scores),
             PostTransform::Probit => scores.iter_mut().for_each(|x| *x = probit(*x)),
             PostTransform::Softmax => softmax(scores, columns),
             PostTransform::SoftmaxZero => scores.chunks_exact_mut(columns.max(1)).for_each(softmax_zero),
@@ -46,26 +46,32 @@ impl PostTransform {
     }
 }
 
-/// `1 / (1 + exp(-x))` of each value, without overflow or cancellation.
-pub(super) fn logistic(values: &mut [f32]) {
-    vectorised(|| {
+vectorised! {
+    /// `1 / (1 + exp(-x))` of each value, without overflow or cancellation.
+    pub(super) fn logistic(values: &mut [f32]) {
         for x in values {
             let small = exp(-x.abs());
             let upper = 1.0 / (1.0 + small);
             *x = if *x < 0.0 { small * upper } else { upper };
         }
-    });
+    }
 }
 
-/// The same, with the complement for negative values: what ONNX Runtime does for trees, to the last bits of which small
-/// probabilities lose some.
-pub(super) fn logistic_by_complement(values: &mut [f32]) {
-    vectorised(|| {
+vectorised! {
+    /// The same, with the complement for negative values: what ONNX Runtime does for trees, to the last bits of which
+    /// small probabilities lose some.
+    pub(super) fn logistic_by_complement(values: &mut [f32]) {
         for x in values {
             let upper = 1.0 / (1.0 + exp(-x.abs()));
             *x = if *x < 0.0 { 1.0 - upper } else { upper };
         }
-    });
+    }
+}
+
+vectorised! {
+    fn exp_of_each(values: &mut [f32]) {
+        values.iter_mut().for_each(|x| *x = exp(*x));
+    }
 }
 
 /// Exponentials of each row of `columns` values, that sum to one.
@@ -75,8 +81,7 @@ pub(super) fn softmax(values: &mut [f32], columns: usize) {
         let max = maximum(row);
         row.iter_mut().for_each(|x| *x -= max);
     }
-    // Over all rows at once: the compiler vectorises this loop.
-    vectorised(|| values.iter_mut().for_each(|x| *x = exp(*x)));
+    exp_of_each(Level::get(), values);
     for row in values.chunks_exact_mut(columns) {
         let sum = sum(row);
         row.iter_mut().for_each(|x| *x /= sum);
@@ -140,7 +145,7 @@ mod tests {
     #[test]
     fn logistic_at_both_ends() {
         let mut values = [0.0, 2.0, -2.0, 200.0, -200.0, f32::NAN];
-        logistic(&mut values);
+        logistic(Level::get(), &mut values);
         close(values[0], 0.5);
         close(values[1], 0.880_797_077_977_882_3);
         close(values[2], 0.119_202_922_022_117_6);
@@ -151,10 +156,10 @@ mod tests {
     #[test]
     fn small_probabilities_keep_their_digits() {
         let mut values = [-15.0];
-        logistic(&mut values);
+        logistic(Level::get(), &mut values);
         assert!((f64::from(values[0]) / 3.059_022_269_256_247e-7 - 1.0).abs() < 1e-6, "{}", values[0]);
         let mut values = [-15.0, 15.0];
-        logistic_by_complement(&mut values);
+        logistic_by_complement(Level::get(), &mut values);
         assert_eq!(values[0], 1.0 - values[1]);
     }
 

@@ -6,7 +6,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::columns::FeatureStep;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built};
-use crate::simd::vectorised;
+use crate::simd::{Level, vectorised};
 
 /// `offset` and `scale` are of one length: the number of features, or 1.
 pub(super) struct Scaler {
@@ -27,6 +27,12 @@ impl Scaler {
     }
 }
 
+vectorised! {
+    fn standardize(values: &mut [f32], offset: f32, scale: f32) {
+        values.iter_mut().for_each(|x| *x = (*x - offset) * scale);
+    }
+}
+
 impl FeatureStep for Scaler {
     fn features(&self) -> Option<usize> {
         if self.scale.len() > 1 { Some(self.scale.len()) } else { None }
@@ -35,7 +41,7 @@ impl FeatureStep for Scaler {
     fn apply(&self, index: usize, _: usize, values: &mut [f32]) {
         let index = if self.scale.len() > 1 { index } else { 0 };
         let (offset, scale) = (self.offset[index], self.scale[index]);
-        vectorised(|| values.iter_mut().for_each(|x| *x = (*x - offset) * scale));
+        standardize(Level::get(), values, offset, scale);
     }
 }
 

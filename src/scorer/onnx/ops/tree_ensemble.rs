@@ -14,6 +14,7 @@ use super::post_transform::{PostTransform, logistic_by_complement};
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
 use super::tree_attributes::{Reals, TreeAttributes, WeightAttributes};
 use crate::scorer::trees::{Aggregate, Score, Threshold, TreeEnsemble};
+use crate::simd::Level;
 
 /// Trees in the numbers that they are walked in: those of the input, unless the model's own are wider.
 struct Trees {
@@ -130,7 +131,7 @@ fn run<T: Real, F: Finish>(
 /// The post-transform, with the logistic function as ONNX Runtime has it for trees.
 fn transform(post_transform: PostTransform, values: &mut [f32], columns: usize) {
     match post_transform {
-        PostTransform::Logistic => logistic_by_complement(values),
+        PostTransform::Logistic => logistic_by_complement(Level::get(), values),
         other => other.apply(values, columns),
     }
 }
