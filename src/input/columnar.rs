@@ -16,7 +16,7 @@ use crate::data::{Cuts, InputFile};
 use crate::policy::MiniBatchSize;
 
 /// Decoded bytes of a block, about: what stays in a core's outer cache and hides the cost of handing blocks over.
-const BLOCK_BYTES: u64 = 512 << 10;
+const BLOCK_BYTES: u64 = 1 << 20;
 /// Rows of a block, at most, unless a mini-batch is larger.
 const BLOCK_ROWS: u64 = 131_072;
 /// Decoded bytes at which a mini-batch is cut though it is not complete: beyond them, memory would not be bounded.
