@@ -113,11 +113,12 @@ impl Head {
     /// Its outputs for the rows that lie in `columns`, each of so many values as there are rows.
     pub(super) fn eval(&self, columns: &[&[f32]]) -> TractResult<TVec<TValue>> {
         let features = columns.len();
-        for wanted in self.steps.iter().filter_map(|step| step.features()).chain([self.scorer.features()]) {
+        for wanted in self.steps.iter().filter_map(|step| step.features()) {
             if wanted != features {
                 return Err(TractError::msg(format!("the model is made for {wanted} features, not {features}")));
             }
         }
+        self.scorer.check(features)?;
         let rows = columns.first().map_or(0, |column| column.len());
         let width = self.scorer.width();
         let mut scores = Tensor::zero::<f32>(&[rows, width])?;

@@ -3,6 +3,7 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::tree_ensemble::{TreeEnsembleClassifier, TreeEnsembleRegressor};
 use super::{imputer, linear, scaler};
 
 /// Rows that are taken through a chain of operators at a time: what they hold stays in a core's nearest cache.
@@ -19,8 +20,8 @@ pub(in super::super) trait FeatureStep: Send + Sync {
 
 /// A model over a row's features, and the end of a chain.
 pub(in super::super) trait ColumnScorer: Send + Sync {
-    /// The number of features that it is made for.
-    fn features(&self) -> usize;
+    /// Fails, with the operator's name, when it is not made for rows of so many features.
+    fn check(&self, features: usize) -> TractResult<()>;
 
     /// Element type of each of its outputs, and the number of values a row of those of two axes.
     fn outputs(&self) -> Vec<(DatumType, Option<usize>)>;
@@ -50,6 +51,12 @@ pub(in super::super) fn scorer(node: &NodeProto) -> TractResult<Option<Box<dyn C
     Ok(match node.op_type.as_str() {
         "LinearClassifier" => Some(Box::new(linear::LinearClassifier::of(node)?)),
         "LinearRegressor" => Some(Box::new(linear::LinearRegressor::of(node)?)),
+        "TreeEnsembleClassifier" => {
+            TreeEnsembleClassifier::for_columns(node)?.map(|trees| Box::new(trees) as Box<dyn ColumnScorer>)
+        }
+        "TreeEnsembleRegressor" => {
+            TreeEnsembleRegressor::for_columns(node)?.map(|trees| Box::new(trees) as Box<dyn ColumnScorer>)
+        }
         _ => None,
     })
 }

@@ -41,6 +41,11 @@ impl Linear {
         self.intercepts.len()
     }
 
+    fn check(&self, name: &str, features: usize) -> TractResult<()> {
+        ensure!(features == self.features, "{name} is made for {} features, not {features}", self.features);
+        Ok(())
+    }
+
     /// Scores of rows of `features` values, row-major `[rows, targets]` into `scores`, which is of that length.
     fn scores(&self, rows: &[f32], scores: &mut [f32]) {
         let targets = self.targets();
@@ -87,7 +92,7 @@ impl Linear {
     /// The scores of a whole input, shape `[N, targets]`.
     fn eval(&self, name: &str, input: &Tensor) -> TractResult<Tensor> {
         let (rows, columns) = rows_and_columns(name, input)?;
-        ensure!(columns == self.features, "{name} is made for {} features, not {columns}", self.features);
+        self.check(name, columns)?;
         let input = as_f32(input)?;
         let mut scores = Tensor::zero::<f32>(&[rows, self.targets()])?;
         self.scores(
@@ -220,8 +225,8 @@ impl RowOperator for LinearClassifier {
 }
 
 impl ColumnScorer for LinearClassifier {
-    fn features(&self) -> usize {
-        self.linear.features
+    fn check(&self, features: usize) -> TractResult<()> {
+        self.linear.check(Self::NAME, features)
     }
 
     fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {
@@ -301,8 +306,8 @@ impl RowOperator for LinearRegressor {
 }
 
 impl ColumnScorer for LinearRegressor {
-    fn features(&self) -> usize {
-        self.linear.features
+    fn check(&self, features: usize) -> TractResult<()> {
+        self.linear.check(Self::NAME, features)
     }
 
     fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {

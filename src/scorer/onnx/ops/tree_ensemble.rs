@@ -9,16 +9,19 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::columns::ColumnScorer;
 use super::labels::Labels;
 use super::post_transform::{PostTransform, logistic_by_complement};
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
 use super::tree_attributes::{Reals, TreeAttributes, WeightAttributes};
-use crate::scorer::trees::{Aggregate, Score, Threshold, TreeEnsemble};
+use crate::scorer::trees::{Aggregate, Kernel, Score, Threshold, TreeEnsemble};
 use crate::simd::Level;
 
 /// Trees in the numbers that they are walked in: those of the input, unless the model's own are wider.
 struct Trees {
     narrow: Option<TreeEnsemble<f32>>,
+    /// The fast way through `narrow`.
+    kernel: Option<Kernel>,
     wide: OnceLock<TreeEnsemble<f64>>,
     base_values: Reals,
 }
@@ -82,7 +85,38 @@ impl Trees {
             let spec = attributes.spec(&attributes.thresholds.f32(), &attributes.weights.f32(), targets)?;
             Some(TreeEnsemble::build(&spec).with_context(context)?)
         };
-        Ok(Trees { narrow, wide, base_values })
+        let kernel = narrow.as_ref().and_then(Kernel::new);
+        Ok(Trees { narrow, kernel, wide, base_values })
+    }
+
+    /// The kernel and its trees, for sums of float32.
+    fn fast(&self) -> Option<(&Kernel, &TreeEnsemble<f32>)> {
+        self.kernel.as_ref().zip(self.narrow.as_ref())
+    }
+
+    /// Refuses rows that are too short for the kernel.
+    fn check(&self, name: &str, features: usize) -> TractResult<()> {
+        let wanted = self.kernel.as_ref().map_or(1, Kernel::features);
+        ensure!(features >= wanted, "{name} asks for feature {} of rows that have {features}", wanted - 1);
+        Ok(())
+    }
+
+    /// What the kernel makes of columns.
+    fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [f32]) {
+        match &self.kernel {
+            Some(kernel) => kernel.sums_of_columns(columns, sums),
+            None => unreachable!("columns are only scored where there is a kernel"),
+        }
+    }
+
+    /// Finishes the sums that the kernel made, of shape `[rows, targets]`.
+    fn finish_sums<F: Finish>(&self, sums: &[f32], finish: &F) -> TractResult<F::Output> {
+        let (kernel, trees) = self.fast().context("there is no kernel whose sums these could be")?;
+        let targets = kernel.targets();
+        let scored: Vec<bool> = (0..targets).map(|target| kernel.is_scored(target)).collect();
+        let score = |(index, sum): (usize, &f32)| Score { value: *sum, scored: scored[index % targets] };
+        let scores: Vec<Score<f32>> = sums.iter().enumerate().map(score).collect();
+        finish.finish(&scores, &self.base_values.f32(), trees)
     }
 
     /// Runs the rows of `input` through the trees and finishes them.
@@ -91,6 +125,13 @@ impl Trees {
             Some(trees) if input.datum_type() != f64::datum_type() => {
                 let input = as_f32(input)?;
                 let rows = input.try_as_plain_ram()?.as_slice::<f32>()?;
+                if let (Some(kernel), Aggregate::Sum, &[n, width]) = (&self.kernel, aggregate, input.shape())
+                    && width >= kernel.features()
+                {
+                    let mut sums = vec![0.0; n * kernel.targets()];
+                    kernel.sums_of_rows(rows, width, &mut sums);
+                    return self.finish_sums(&sums, finish);
+                }
                 run(name, trees, rows, input.shape(), aggregate, &self.base_values.f32(), finish)
             }
             narrow => {
@@ -136,7 +177,7 @@ fn transform(post_transform: PostTransform, values: &mut [f32], columns: usize) 
     }
 }
 
-struct TreeEnsembleRegressor {
+pub(super) struct TreeEnsembleRegressor {
     trees: Trees,
     targets: usize,
     aggregate: Aggregate,
@@ -146,24 +187,36 @@ struct TreeEnsembleRegressor {
 }
 
 pub(super) fn build_regressor(_: &ParsingContext, node: &NodeProto) -> Built {
-    let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
-    node.expect_attr("n_targets", targets > 0, "at least one target")?;
-    let (aggregate, average) = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
-        "SUM" => (Aggregate::Sum, false),
-        "AVERAGE" => (Aggregate::Sum, true),
-        "MIN" => (Aggregate::Min, false),
-        "MAX" => (Aggregate::Max, false),
-        _ => return node.bail_attr("aggregate_function", "expected SUM, AVERAGE, MIN or MAX"),
-    };
-    let names = WeightAttributes {
-        ids: "target_ids",
-        nodes: "target_nodeids",
-        trees: "target_treeids",
-        weights: "target_weights",
-        weights_as_tensor: "target_weights_as_tensor",
-    };
-    let trees = Trees::new(node, &TreeAttributes::of(node, &names)?, targets)?;
-    built(node, TreeEnsembleRegressor { trees, targets, aggregate, average, post_transform: PostTransform::of(node)? })
+    built(node, TreeEnsembleRegressor::of(node)?)
+}
+
+impl TreeEnsembleRegressor {
+    fn of(node: &NodeProto) -> TractResult<Self> {
+        let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
+        node.expect_attr("n_targets", targets > 0, "at least one target")?;
+        let (aggregate, average) = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
+            "SUM" => (Aggregate::Sum, false),
+            "AVERAGE" => (Aggregate::Sum, true),
+            "MIN" => (Aggregate::Min, false),
+            "MAX" => (Aggregate::Max, false),
+            _ => return node.bail_attr("aggregate_function", "expected SUM, AVERAGE, MIN or MAX"),
+        };
+        let names = WeightAttributes {
+            ids: "target_ids",
+            nodes: "target_nodeids",
+            trees: "target_treeids",
+            weights: "target_weights",
+            weights_as_tensor: "target_weights_as_tensor",
+        };
+        let trees = Trees::new(node, &TreeAttributes::of(node, &names)?, targets)?;
+        Ok(TreeEnsembleRegressor { trees, targets, aggregate, average, post_transform: PostTransform::of(node)? })
+    }
+
+    /// The same for columns, if there is a fast way.
+    pub(super) fn for_columns(node: &NodeProto) -> TractResult<Option<Self>> {
+        let regressor = Self::of(node)?;
+        Ok((regressor.aggregate == Aggregate::Sum && regressor.trees.kernel.is_some()).then_some(regressor))
+    }
 }
 
 impl RowOperator for TreeEnsembleRegressor {
@@ -175,6 +228,28 @@ impl RowOperator for TreeEnsembleRegressor {
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
         Ok(tvec![self.trees.eval(Self::NAME, &input, self.aggregate, self)?])
+    }
+}
+
+impl ColumnScorer for TreeEnsembleRegressor {
+    fn check(&self, features: usize) -> TractResult<()> {
+        self.trees.check(Self::NAME, features)
+    }
+
+    fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {
+        vec![(f32::datum_type(), Some(self.targets))]
+    }
+
+    fn width(&self) -> usize {
+        self.targets
+    }
+
+    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
+        self.trees.sums_of_columns(columns, scores);
+    }
+
+    fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
+        Ok(tvec![self.trees.finish_sums(scores.try_as_plain_ram()?.as_slice::<f32>()?, self)?])
     }
 }
 
@@ -206,7 +281,7 @@ impl Finish for TreeEnsembleRegressor {
     }
 }
 
-struct TreeEnsembleClassifier {
+pub(super) struct TreeEnsembleClassifier {
     trees: Trees,
     labels: Labels,
     post_transform: PostTransform,
@@ -217,25 +292,56 @@ struct TreeEnsembleClassifier {
 }
 
 pub(super) fn build_classifier(_: &ParsingContext, node: &NodeProto) -> Built {
-    let labels = Labels::of(node, "classlabels_int64s", "classlabels_strings")?;
-    let names = WeightAttributes {
-        ids: "class_ids",
-        nodes: "class_nodeids",
-        trees: "class_treeids",
-        weights: "class_weights",
-        weights_as_tensor: "class_weights_as_tensor",
-    };
-    let attributes = TreeAttributes::of(node, &names)?;
-    let trees = Trees::new(node, &attributes, labels.len())?;
-    let base_values = trees.base_values.f64().len();
-    node.expect_attr("base_values", base_values <= labels.len(), "no more values than classes")?;
-    node.expect(labels.len() > 1, "at least two class labels")?;
-    let binary = labels.len() == 2 && attributes.weight_targets.windows(2).all(|pair| pair[0] == pair[1]);
-    let all_positive = attributes.weights.f64().iter().all(|weight| *weight >= 0.0);
-    built(
-        node,
-        TreeEnsembleClassifier { trees, labels, post_transform: PostTransform::of(node)?, binary, all_positive },
-    )
+    built(node, TreeEnsembleClassifier::of(node)?)
+}
+
+impl TreeEnsembleClassifier {
+    fn of(node: &NodeProto) -> TractResult<Self> {
+        let labels = Labels::of(node, "classlabels_int64s", "classlabels_strings")?;
+        let names = WeightAttributes {
+            ids: "class_ids",
+            nodes: "class_nodeids",
+            trees: "class_treeids",
+            weights: "class_weights",
+            weights_as_tensor: "class_weights_as_tensor",
+        };
+        let attributes = TreeAttributes::of(node, &names)?;
+        let trees = Trees::new(node, &attributes, labels.len())?;
+        let base_values = trees.base_values.f64().len();
+        node.expect_attr("base_values", base_values <= labels.len(), "no more values than classes")?;
+        node.expect(labels.len() > 1, "at least two class labels")?;
+        let binary = labels.len() == 2 && attributes.weight_targets.windows(2).all(|pair| pair[0] == pair[1]);
+        let all_positive = attributes.weights.f64().iter().all(|weight| *weight >= 0.0);
+        Ok(TreeEnsembleClassifier { trees, labels, post_transform: PostTransform::of(node)?, binary, all_positive })
+    }
+
+    /// The same for columns, if there is a fast way.
+    pub(super) fn for_columns(node: &NodeProto) -> TractResult<Option<Self>> {
+        let classifier = Self::of(node)?;
+        Ok(classifier.trees.kernel.is_some().then_some(classifier))
+    }
+}
+
+impl ColumnScorer for TreeEnsembleClassifier {
+    fn check(&self, features: usize) -> TractResult<()> {
+        self.trees.check(Self::NAME, features)
+    }
+
+    fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {
+        vec![(self.labels.element(), None), (f32::datum_type(), Some(self.labels.len()))]
+    }
+
+    fn width(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
+        self.trees.sums_of_columns(columns, scores);
+    }
+
+    fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
+        self.trees.finish_sums(scores.try_as_plain_ram()?.as_slice::<f32>()?, self)
+    }
 }
 
 impl RowOperator for TreeEnsembleClassifier {

@@ -1,0 +1,266 @@
+//! The fast ways through an ensemble, and which one to take.
+
+use super::bit_vectors::BitVectors;
+use super::ensemble::TreeEnsemble;
+use super::flat::{FlatTree, flatten};
+use super::tile::{TILE, Tile};
+use super::walk::Walk;
+
+/// Most leaves of a tree that is evaluated as a set of leaves. Beyond, asking all nodes costs more than walking to a
+/// leaf.
+const MOST_LEAVES: usize = 128;
+
+/// Rows up to which each row walks by itself through several trees at once.
+const FEW_ROWS: usize = 4;
+
+/// Sums of leaf weights over many rows, made for the shapes of an ensemble's trees. The sums are, bit for bit, those of
+/// [`TreeEnsemble::scores`].
+pub struct Kernel {
+    bit_vectors: Option<BitVectors>,
+    walk: Walk,
+    features: usize,
+    targets: usize,
+    scored: Vec<bool>,
+}
+
+impl Kernel {
+    /// The kernel for `ensemble`; nothing when its trees are of a kind that only the plain walk knows: with tests for
+    /// equality, shared nodes, or leaves of a tree with weights for different targets.
+    pub fn new(ensemble: &TreeEnsemble<f32>) -> Option<Self> {
+        let targets = ensemble.targets();
+        let trees = flatten(ensemble)?;
+        let mut scored = vec![false; targets];
+        trees.iter().flat_map(|tree| &tree.targets).for_each(|target| scored[*target as usize] = true);
+        let bit_vectors = if trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES {
+            Some(BitVectors::new(&trees, targets)?)
+        } else {
+            None
+        };
+        let features = ensemble.features().max(1);
+        Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets)?, features, targets, scored })
+    }
+
+    /// How it goes about it, for display.
+    pub fn name(&self) -> &'static str {
+        if self.bit_vectors.is_some() { "bit vectors" } else { "interleaved walks" }
+    }
+
+    /// Number of targets.
+    pub fn targets(&self) -> usize {
+        self.targets
+    }
+
+    /// How many features a row must have at least.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Whether leaves have weights for a target; it is the same for every row.
+    pub fn is_scored(&self, target: usize) -> bool {
+        self.scored[target]
+    }
+
+    /// The sums for rows that lie in `columns`: row-major `[rows, targets]` into `sums`, which is of that length.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer columns than [`Self::features`].
+    pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [f32]) {
+        assert!(columns.len() >= self.features, "{} columns for trees that ask for {}", columns.len(), self.features);
+        let columns = &columns[..self.features];
+        let mut tile = Tile::new(self.features);
+        let mut start = 0;
+        for sums in sums.chunks_mut(TILE * self.targets) {
+            let end = start + sums.len() / self.targets;
+            let part: Vec<&[f32]> = columns.iter().map(|column| &column[start..end]).collect();
+            tile.take_columns(&part);
+            self.sums(&tile, sums);
+            start = end;
+        }
+    }
+
+    /// The same for rows of `width` features each, row-major.
+    ///
+    /// # Panics
+    ///
+    /// When `width` is less than [`Self::features`].
+    pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [f32]) {
+        assert!(width >= self.features, "rows of {width} features for trees that ask for {}", self.features);
+        let mut tile = Tile::new(self.features);
+        for (rows, sums) in rows.chunks(TILE * width).zip(sums.chunks_mut(TILE * self.targets)) {
+            tile.take_rows(rows, width);
+            self.sums(&tile, sums);
+        }
+    }
+
+    fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+        match &self.bit_vectors {
+            _ if tile.rows() <= FEW_ROWS => self.walk.sums_of_few(tile, sums),
+            Some(bit_vectors) => bit_vectors.sums(tile, sums),
+            None => self.walk.sums(tile, sums),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ensemble::{Aggregate, Score};
+    use super::super::spec::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
+    use super::*;
+
+    /// What a random ensemble is made of.
+    #[derive(Debug, Clone)]
+    struct Shape {
+        trees: usize,
+        leaves: usize,
+        /// Splits hang on the last leaf, which gives chains.
+        is_chain: bool,
+        features: usize,
+        targets: usize,
+        /// Each leaf has weights for all targets, or for one of its tree.
+        for_all: bool,
+        mixed: bool,
+    }
+
+    /// Numbers that meet each other often, and the odd ones.
+    const VALUES: [f32; 12] =
+        [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, f32::MIN_POSITIVE, 1e-45, 3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+
+    fn ensemble(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeEnsemble<f32> {
+        let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets };
+        for tree in 0..shape.trees as i64 {
+            let target = random(shape.targets);
+            let mut leaves = vec![0i64];
+            let mut nodes = vec![NodeSpec { tree, node: 0, split: None }];
+            while leaves.len() < shape.leaves {
+                let at = if shape.is_chain { leaves.len() - 1 } else { random(leaves.len()) };
+                let parent = leaves.swap_remove(at);
+                let child = nodes.len() as i64;
+                let comparisons =
+                    [Comparison::LessOrEqual, Comparison::Less, Comparison::Greater, Comparison::GreaterOrEqual];
+                // Neither NaN nor an infinity below, which only the plain walk knows.
+                let threshold = VALUES[random(VALUES.len() - 2)];
+                nodes[parent as usize].split = Some(Split {
+                    feature: random(shape.features),
+                    comparison: comparisons[if shape.mixed { random(4) } else { 0 }],
+                    threshold,
+                    if_true: child,
+                    if_false: child + 1,
+                    missing_is_true: random(3) == 0,
+                });
+                for node in [child, child + 1] {
+                    nodes.push(NodeSpec { tree, node, split: None });
+                    leaves.push(node);
+                }
+            }
+            for node in leaves {
+                for target in if shape.for_all { 0..shape.targets } else { target..target + 1 } {
+                    let weight = random(2000) as f32 * 0.1 - 100.0;
+                    spec.weights.push(LeafWeight { tree, node, target, weight });
+                }
+            }
+            spec.nodes.extend(nodes);
+        }
+        TreeEnsemble::build(&spec).unwrap()
+    }
+
+    fn shapes() -> impl Strategy<Value = Shape> {
+        (1usize..6, 1usize..300, any::<bool>(), 1usize..9, 1usize..4, any::<bool>(), any::<bool>()).prop_map(
+            |(trees, leaves, is_chain, features, targets, for_all, mixed)| Shape {
+                trees,
+                leaves,
+                is_chain,
+                features,
+                targets,
+                for_all,
+                mixed,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+        #[test]
+        fn kernels_give_what_the_plain_walk_gives(
+            shape in shapes(),
+            rows in 1usize..300,
+            with_missing in any::<bool>(),
+            seed in any::<u64>(),
+        ) {
+            let mut state = seed | 1;
+            let mut random = |below: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % below
+            };
+            let ensemble = ensemble(&shape, &mut random);
+            let width = shape.features + 1;
+            let values = VALUES.len() - usize::from(!with_missing);
+            let table: Vec<f32> = (0..rows * width).map(|_| VALUES[random(values)]).collect();
+            let mut expected = vec![Score::default(); rows * shape.targets];
+            ensemble.scores(&table, width, Aggregate::Sum, &mut expected);
+            let expected: Vec<u32> = expected.iter().map(|score| score.value.to_bits()).collect();
+
+            let kernel = Kernel::new(&ensemble).unwrap();
+            let bits = |sums: &[f32]| sums.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>();
+            let mut sums = vec![0.0; rows * shape.targets];
+            kernel.sums_of_rows(&table, width, &mut sums);
+            prop_assert_eq!(&bits(&sums), &expected);
+            let columns: Vec<Vec<f32>> =
+                (0..width).map(|f| table.iter().skip(f).step_by(width).copied().collect()).collect();
+            let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+            kernel.sums_of_columns(&columns, &mut sums);
+            prop_assert_eq!(&bits(&sums), &expected);
+            // Each way by itself, whatever would be chosen.
+            let mut tile = Tile::new(shape.features);
+            let rows = rows.min(TILE);
+            tile.take_rows(&table[..rows * width], width);
+            let (sums, expected) = (&mut sums[..rows * shape.targets], &expected[..rows * shape.targets]);
+            kernel.walk.sums(&tile, sums);
+            prop_assert_eq!(&bits(sums), expected);
+            kernel.walk.sums_of_few(&tile, sums);
+            prop_assert_eq!(&bits(sums), expected);
+            BitVectors::new(&flatten(&ensemble).unwrap(), shape.targets).unwrap().sums(&tile, sums);
+            prop_assert_eq!(&bits(sums), expected);
+        }
+    }
+
+    #[test]
+    fn a_tree_of_many_nodes() {
+        let mut state = 1u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let shape =
+            Shape { trees: 1, leaves: 100_000, is_chain: false, features: 5, targets: 1, for_all: true, mixed: false };
+        let ensemble = ensemble(&shape, &mut random);
+        let table: Vec<f32> = (0..200 * 5).map(|_| VALUES[random(VALUES.len())]).collect();
+        let mut expected = vec![Score::default(); 200];
+        ensemble.scores(&table, 5, Aggregate::Sum, &mut expected);
+        let mut sums = vec![0.0; 200];
+        Kernel::new(&ensemble).unwrap().sums_of_rows(&table, 5, &mut sums);
+        assert!(sums.iter().zip(&expected).all(|(sum, score)| sum.to_bits() == score.value.to_bits()));
+    }
+
+    #[test]
+    fn what_only_the_plain_walk_knows() {
+        let split = |comparison, threshold| {
+            Some(Split { feature: 0, comparison, threshold, if_true: 1, if_false: 2, missing_is_true: false })
+        };
+        let of = |split, second_target| {
+            let node = |node, split| NodeSpec { tree: 0, node, split };
+            let weight = |node, target| LeafWeight { tree: 0, node, target, weight: 1.0 };
+            let nodes = vec![node(0, split), node(1, None), node(2, None)];
+            let spec = TreeSpec { nodes, weights: vec![weight(1, 0), weight(2, second_target)], targets: 2 };
+            Kernel::new(&TreeEnsemble::build(&spec).unwrap())
+        };
+        let kernel = of(split(Comparison::Less, 1.0), 0).unwrap();
+        assert!(kernel.is_scored(0) && !kernel.is_scored(1));
+        assert!(of(split(Comparison::Less, 1.0), 1).is_none());
+        assert!(of(split(Comparison::Equal, 1.0), 0).is_none());
+        assert!(of(split(Comparison::LessOrEqual, f32::NAN), 0).is_none());
+        assert!(of(split(Comparison::Less, f32::NEG_INFINITY), 0).is_none());
+    }
+}

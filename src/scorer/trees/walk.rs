@@ -1,0 +1,198 @@
+//! Trees walked by several rows, or several trees walked by one row, in lockstep: while one step waits for memory, the
+//! others go on.
+
+use super::flat::{FlatNode, FlatTree};
+use super::tile::{TILE, Tile};
+use crate::simd::{Level, vectorised};
+
+/// Walks side by side.
+const LANES: usize = 16;
+
+/// Levels between two looks at whether all have arrived.
+const STRIDE: u32 = 4;
+
+/// Trees level by level.
+pub(super) struct Walk {
+    nodes: Vec<WalkNode>,
+    trees: Vec<Tree>,
+    weights: Vec<f32>,
+    targets: usize,
+}
+
+/// A node; the right child follows the left one. A leaf leads to itself: nothing is above its threshold.
+#[derive(Clone, Copy)]
+struct WalkNode {
+    threshold: f32,
+    /// The feature, and in the lowest bit whether a missing value goes right.
+    feature: u32,
+    left: u32,
+    /// Where a leaf's weights begin.
+    weights: u32,
+}
+
+struct Tree {
+    root: u32,
+    depth: u32,
+    targets: Vec<u32>,
+}
+
+impl Walk {
+    /// Nothing when the tables would be too large to be numbered.
+    pub(super) fn new(trees: &[FlatTree], targets: usize) -> Option<Self> {
+        let mut made = Walk { nodes: vec![], trees: vec![], weights: vec![], targets };
+        for tree in trees {
+            made.push(tree)?;
+        }
+        Some(made)
+    }
+
+    fn push(&mut self, tree: &FlatTree) -> Option<()> {
+        let root = self.nodes.len();
+        let first_weight = self.weights.len();
+        // Numbers must fit once all nodes and weights are there, and features leave room for a bit.
+        u32::try_from(root + 2 * tree.nodes.len()).ok()?;
+        u32::try_from(first_weight + tree.weights.len()).ok()?;
+        self.weights.extend(&tree.weights);
+        let nothing = WalkNode { threshold: f32::INFINITY, feature: 0, left: 0, weights: 0 };
+        self.nodes.push(nothing);
+        let mut level = vec![(0u32, root)];
+        let mut depth = 0;
+        loop {
+            let mut next = Vec::new();
+            for (flat, place) in level {
+                self.nodes[place] = match tree.nodes[flat as usize] {
+                    FlatNode::Leaf(leaf) => {
+                        let weights = (first_weight + leaf as usize * tree.targets.len()) as u32;
+                        WalkNode { left: place as u32, weights, ..nothing }
+                    }
+                    FlatNode::Split { feature, threshold, missing_is_right, left, right } => {
+                        let child = self.nodes.len();
+                        self.nodes.extend([nothing; 2]);
+                        next.extend([(left, child), (right, child + 1)]);
+                        let feature = feature.checked_mul(2)? | u32::from(missing_is_right);
+                        WalkNode { threshold, feature, left: child as u32, weights: 0 }
+                    }
+                };
+            }
+            if next.is_empty() {
+                break;
+            }
+            depth += 1;
+            level = next;
+        }
+        self.trees.push(Tree { root: root as u32, depth, targets: tree.targets.clone() });
+        Some(())
+    }
+
+    /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
+    pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+        sums.fill(0.0);
+        if tile.has_missing() {
+            by_rows_with_missing(Level::get(), self, tile, sums);
+        } else {
+            by_rows(Level::get(), self, tile, sums);
+        }
+    }
+
+    /// The same, for few rows: the trees go side by side.
+    pub(super) fn sums_of_few(&self, tile: &Tile, sums: &mut [f32]) {
+        sums.fill(0.0);
+        for (row, sums) in sums.chunks_exact_mut(self.targets).enumerate() {
+            if tile.has_missing() {
+                by_trees(self, tile.values(), row, sums, right_or_missing);
+            } else {
+                by_trees(self, tile.values(), row, sums, right);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add(&self, tree: &Tree, place: u32, sums: &mut [f32]) {
+        let weights = &self.weights[self.nodes[place as usize].weights as usize..];
+        for (target, weight) in tree.targets.iter().zip(weights) {
+            sums[*target as usize] += weight;
+        }
+    }
+}
+
+/// One where the row goes right; there is no missing value.
+#[inline(always)]
+fn right(node: &WalkNode, x: f32) -> u32 {
+    u32::from(x > node.threshold)
+}
+
+/// One where the row goes right.
+#[inline(always)]
+fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
+    u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
+}
+
+vectorised! {
+    fn by_rows(walk: &Walk, tile: &Tile, sums: &mut [f32]) {
+        rows(walk, tile, sums, right);
+    }
+}
+
+vectorised! {
+    fn by_rows_with_missing(walk: &Walk, tile: &Tile, sums: &mut [f32]) {
+        rows(walk, tile, sums, right_or_missing);
+    }
+}
+
+#[inline(always)]
+fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+    // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
+    for tree in &walk.trees {
+        for (start, sums) in (0..tile.rows()).step_by(LANES).zip(sums.chunks_mut(LANES * walk.targets)) {
+            let mut places = [tree.root; LANES];
+            let mut level = 0;
+            while level < tree.depth {
+                let before = places;
+                for _ in 0..STRIDE {
+                    for (lane, place) in places.iter_mut().enumerate() {
+                        let node = &walk.nodes[*place as usize];
+                        let x = tile.values()[(node.feature / 2) as usize * TILE + start + lane];
+                        *place = node.left + step(node, x);
+                    }
+                }
+                if places == before {
+                    break;
+                }
+                level += STRIDE;
+            }
+            for (place, sums) in places.iter().zip(sums.chunks_exact_mut(walk.targets)) {
+                walk.add(tree, *place, sums);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn by_trees(walk: &Walk, values: &[f32], row: usize, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+    for trees in walk.trees.chunks(LANES) {
+        let mut places = [0; LANES];
+        places.iter_mut().zip(trees).for_each(|(place, tree)| *place = tree.root);
+        // Lanes without a tree walk the last one again.
+        let last = trees.last().map_or(0, |tree| tree.root);
+        places[trees.len()..].fill(last);
+        let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
+        let mut level = 0;
+        while level < depth {
+            let before = places;
+            for _ in 0..STRIDE {
+                for place in &mut places {
+                    let node = &walk.nodes[*place as usize];
+                    let x = values[(node.feature / 2) as usize * TILE + row];
+                    *place = node.left + step(node, x);
+                }
+            }
+            if places == before {
+                break;
+            }
+            level += STRIDE;
+        }
+        for (tree, place) in trees.iter().zip(places) {
+            walk.add(tree, place, sums);
+        }
+    }
+}
