@@ -8,16 +8,16 @@
 
 use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
-use crate::simd::{Level, vectorised};
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{LeafSets, Portable};
+use crate::simd::Level;
 
 /// Leaves of a set.
 const WORD: usize = u32::BITS as usize;
 
-/// Rows that go through a tree together.
+/// Most rows that go through a tree together.
 const CHUNK: usize = 64;
-
-/// Rows of a chunk when there are few.
-const SMALL_CHUNK: usize = 16;
 
 /// Trees as sets of leaves.
 pub(super) struct BitVectors {
@@ -30,6 +30,7 @@ pub(super) struct BitVectors {
 }
 
 /// What a node asks, and what it leaves of a set of leaves when the answer is that a row goes right.
+#[derive(Clone, Copy)]
 struct Question {
     feature: u32,
     threshold: f32,
@@ -102,94 +103,140 @@ impl BitVectors {
     }
 }
 
-vectorised! {
-    fn evaluate(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
-        let mut start = 0;
-        while start < tile.rows() {
-            let left = tile.rows() - start;
-            let taken = if left > SMALL_CHUNK {
-                chunk::<CHUNK>(trees, tile.values(), start, &mut sums[start * trees.targets..]);
-                CHUNK
-            } else {
-                chunk::<SMALL_CHUNK>(trees, tile.values(), start, &mut sums[start * trees.targets..]);
-                SMALL_CHUNK
-            };
-            start += taken;
+/// By each kind of register, eight of them for a chunk of rows (or two for a small one).
+fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn avx512(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+            chunks::<Avx512, 4, 1>(trees, tile, sums);
         }
+
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn avx2(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+            chunks::<Avx2, 8, 2>(trees, tile, sums);
+        }
+
+        #[expect(unsafe_code, reason = "functions for processors with certain instructions")]
+        match level.min(Level::of_processor()) {
+            // SAFETY: the processor has all instructions that the function may use.
+            Level::Avx512 => return unsafe { avx512(trees, tile, sums) },
+            // SAFETY: the same.
+            Level::Avx2 => return unsafe { avx2(trees, tile, sums) },
+            Level::Portable => {}
+        }
+    }
+    let _ = level;
+    chunks::<Portable, 8, 4>(trees, tile, sums);
+}
+
+/// The rows of `tile`, `LARGE` vectors of them at a time, or `SMALL` ones at the end. Only to be called where the
+/// processor has the instructions of `V`.
+#[inline(always)]
+fn chunks<V: LeafSets, const LARGE: usize, const SMALL: usize>(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+    let mut start = 0;
+    while start < tile.rows() {
+        let sums = &mut sums[start * trees.targets..];
+        start += if tile.rows() - start > SMALL * V::ROWS {
+            chunk::<V, LARGE>(trees, tile.values(), start, sums)
+        } else {
+            chunk::<V, SMALL>(trees, tile.values(), start, sums)
+        };
     }
 }
 
-/// The rows from `start` on; those beyond the end of `sums` are not kept.
+/// The rows from `start` on, and how many they are; those beyond the end of `sums` are not kept.
 #[inline(always)]
-fn chunk<const ROWS: usize>(trees: &BitVectors, values: &[f32], start: usize, sums: &mut [f32]) {
+fn chunk<V: LeafSets, const N: usize>(trees: &BitVectors, values: &[f32], start: usize, sums: &mut [f32]) -> usize {
     let targets = trees.targets;
-    let mut lone = [0.0; ROWS];
-    let mut several = if targets == 1 { vec![] } else { vec![[0.0; ROWS]; targets] };
+    let rows = N * V::ROWS;
+    let mut leaves = [0; CHUNK];
+    let leaves = &mut leaves[..rows];
+    let mut lone = [0.0; CHUNK];
+    let mut several = if targets == 1 { vec![] } else { vec![[0.0; CHUNK]; targets] };
     for tree in &trees.trees {
-        let leaves = leaves::<ROWS>(trees, tree, values, start);
-        let len = tree.sets as usize * WORD;
         let weights = &trees.weights[tree.weights as usize..];
-        for (weights, target) in weights.chunks_exact(len).zip(&tree.targets) {
-            let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
-            if let Ok(weights) = <&[f32; WORD]>::try_from(weights) {
-                for (sum, leaf) in sums.iter_mut().zip(&leaves) {
-                    *sum += weights[*leaf as usize % WORD];
+        let sets = &trees.sets[tree.first_set as usize..][..tree.sets as usize];
+        if let [set] = sets {
+            let vectors = possible::<V, N>(trees, set, values, start);
+            for (weights, target) in weights.as_chunks().0.iter().zip(&tree.targets) {
+                let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
+                for (i, vector) in vectors.iter().enumerate() {
+                    #[expect(unsafe_code, reason = "vector instructions")]
+                    // SAFETY: whoever calls this has the instructions of `V`.
+                    unsafe {
+                        vector.add_weights(weights, &mut sums[i * V::ROWS..]);
+                    }
                 }
-            } else {
-                for (sum, leaf) in sums.iter_mut().zip(&leaves) {
+            }
+        } else {
+            find_leaves::<V, N>(trees, sets, values, start, leaves);
+            for (weights, target) in weights.chunks_exact(sets.len() * WORD).zip(&tree.targets) {
+                let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
+                for (sum, leaf) in sums.iter_mut().zip(&*leaves) {
                     *sum += weights[*leaf as usize];
                 }
             }
         }
     }
     if targets == 1 {
-        sums.iter_mut().zip(lone).for_each(|(sum, lone)| *sum = lone);
+        sums.iter_mut().zip(&lone[..rows]).for_each(|(sum, lone)| *sum = *lone);
     } else {
-        for (row, sums) in sums.chunks_exact_mut(targets).take(ROWS).enumerate() {
+        for (row, sums) in sums.chunks_exact_mut(targets).take(rows).enumerate() {
             sums.iter_mut().zip(&several).for_each(|(sum, of_target)| *sum = of_target[row]);
         }
     }
+    rows
 }
 
-/// The leaf of each row.
+/// The leaf of each row in a tree of several sets.
 #[inline(always)]
-fn leaves<const ROWS: usize>(trees: &BitVectors, tree: &Tree, values: &[f32], start: usize) -> [u32; ROWS] {
-    let mut leaves = [0; ROWS];
-    let sets = &trees.sets[tree.first_set as usize..][..tree.sets as usize];
+fn find_leaves<V: LeafSets, const N: usize>(
+    trees: &BitVectors,
+    sets: &[Set],
+    values: &[f32],
+    start: usize,
+    leaves: &mut [u32],
+) {
     // From right to left, so that the leftmost leaf has the last word.
     for (index, set) in sets.iter().enumerate().rev() {
-        let mut possible = [u32::MAX; ROWS];
-        let (right, left) =
-            (set.first as usize..set.missing_is_left as usize, set.missing_is_left as usize..set.end as usize);
-        for question in &trees.questions[right] {
-            let column = column::<ROWS>(values, question.feature, start);
-            for (possible, x) in possible.iter_mut().zip(column) {
-                *possible &= if *x <= question.threshold { u32::MAX } else { question.kept };
-            }
-        }
-        for question in &trees.questions[left] {
-            let column = column::<ROWS>(values, question.feature, start);
-            for (possible, x) in possible.iter_mut().zip(column) {
-                *possible &= if *x > question.threshold { question.kept } else { u32::MAX };
+        let vectors = possible::<V, N>(trees, set, values, start);
+        let mut possible = [0; CHUNK];
+        for (i, vector) in vectors.iter().enumerate() {
+            #[expect(unsafe_code, reason = "vector instructions")]
+            // SAFETY: whoever calls this has the instructions of `V`.
+            unsafe {
+                vector.store(&mut possible[i * V::ROWS..]);
             }
         }
         let base = (index * WORD) as u32;
-        if sets.len() == 1 {
-            leaves.iter_mut().zip(possible).for_each(|(leaf, possible)| *leaf = possible.trailing_zeros());
-        } else {
-            for (leaf, possible) in leaves.iter_mut().zip(possible) {
-                *leaf = if possible != 0 { base + possible.trailing_zeros() } else { *leaf };
-            }
+        for (leaf, possible) in leaves.iter_mut().zip(possible) {
+            *leaf = if possible != 0 { base + possible.trailing_zeros() } else { *leaf };
         }
     }
-    leaves
 }
 
+/// The leaves of a set that are left after all questions, for `N` vectors of rows.
 #[inline(always)]
-fn column<const ROWS: usize>(values: &[f32], feature: u32, start: usize) -> &[f32; ROWS] {
-    match values[feature as usize * TILE + start..].first_chunk() {
-        Some(column) => column,
-        None => unreachable!("a tile has whole chunks of every feature"),
+fn possible<V: LeafSets, const N: usize>(trees: &BitVectors, set: &Set, values: &[f32], start: usize) -> [V; N] {
+    let (first, middle, end) = (set.first as usize, set.missing_is_left as usize, set.end as usize);
+    #[expect(unsafe_code, reason = "vector instructions")]
+    // SAFETY: whoever calls this has the instructions of `V`.
+    unsafe {
+        let mut vectors = [V::all(); N];
+        for question in &trees.questions[first..middle] {
+            let column = &values[question.feature as usize * TILE + start..][..N * V::ROWS];
+            for (i, vector) in vectors.iter_mut().enumerate() {
+                *vector = vector.keep_unless_at_most(&column[i * V::ROWS..], question.threshold, question.kept);
+            }
+        }
+        for question in &trees.questions[middle..end] {
+            let column = &values[question.feature as usize * TILE + start..][..N * V::ROWS];
+            for (i, vector) in vectors.iter_mut().enumerate() {
+                *vector = vector.keep_where_above(&column[i * V::ROWS..], question.threshold, question.kept);
+            }
+        }
+        vectors
     }
 }
 

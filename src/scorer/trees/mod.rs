@@ -16,6 +16,7 @@ mod flat;
 mod kernel;
 mod spec;
 mod tile;
+mod vector;
 mod walk;
 
 pub use build::TreeError;

@@ -3,7 +3,8 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::tree_ensemble::{TreeEnsembleClassifier, TreeEnsembleRegressor};
+use super::tree_classifier::TreeEnsembleClassifier;
+use super::tree_regressor::TreeEnsembleRegressor;
 use super::{imputer, linear, scaler};
 
 /// Rows that are taken through a chain of operators at a time: what they hold stays in a core's nearest cache.

@@ -18,7 +18,9 @@ mod row_operator;
 mod scaler;
 mod softmax;
 mod tree_attributes;
+mod tree_classifier;
 mod tree_ensemble;
+mod tree_regressor;
 mod zip_map;
 
 use tract_onnx::model::OnnxOpRegister;
@@ -36,7 +38,7 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("OneHotEncoder", one_hot_encoder::build);
     register.insert("Scaler", scaler::build);
     register.insert("Softmax", softmax::build);
-    register.insert("TreeEnsembleClassifier", tree_ensemble::build_classifier);
-    register.insert("TreeEnsembleRegressor", tree_ensemble::build_regressor);
+    register.insert("TreeEnsembleClassifier", tree_classifier::build);
+    register.insert("TreeEnsembleRegressor", tree_regressor::build);
     register.insert("ZipMap", zip_map::build);
 }
