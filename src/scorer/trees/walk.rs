@@ -1,9 +1,11 @@
 //! Trees walked by several rows, or several trees walked by one row, in lockstep: while one step waits for memory, the
 //! others go on.
+//!
+//! There are no vector instructions in it on purpose: looking up many nodes at once takes processors longer than looking
+//! them up one after the other.
 
 use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
-use crate::simd::{Level, vectorised};
 
 /// Walks side by side.
 const LANES: usize = 16;
@@ -88,9 +90,9 @@ impl Walk {
     pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
         sums.fill(0.0);
         if tile.has_missing() {
-            by_rows_with_missing(Level::get(), self, tile, sums);
+            rows(self, tile, sums, right_or_missing);
         } else {
-            by_rows(Level::get(), self, tile, sums);
+            rows(self, tile, sums, right);
         }
     }
 
@@ -127,19 +129,6 @@ fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
     u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
 }
 
-vectorised! {
-    fn by_rows(walk: &Walk, tile: &Tile, sums: &mut [f32]) {
-        rows(walk, tile, sums, right);
-    }
-}
-
-vectorised! {
-    fn by_rows_with_missing(walk: &Walk, tile: &Tile, sums: &mut [f32]) {
-        rows(walk, tile, sums, right_or_missing);
-    }
-}
-
-#[inline(always)]
 fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for tree in &walk.trees {
@@ -167,7 +156,6 @@ fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32
     }
 }
 
-#[inline(always)]
 fn by_trees(walk: &Walk, values: &[f32], row: usize, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
     for trees in walk.trees.chunks(LANES) {
         let mut places = [0; LANES];
