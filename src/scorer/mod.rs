@@ -23,7 +23,7 @@ pub trait Scorer: Send + Sync {
     fn signature(&self) -> &Signature;
 
     /// What runs the model, for `model inspect`.
-    fn engine(&self) -> &'static str;
+    fn engine(&self) -> String;
 
     /// The columns that each record must bring, in the order in which [`Self::score`] takes them.
     fn needs(&self) -> &FeatureNeeds;

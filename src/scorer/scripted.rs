@@ -112,8 +112,8 @@ impl Scorer for ScriptedScorer {
         &self.signature
     }
 
-    fn engine(&self) -> &'static str {
-        "scripted fake, for tests and benches"
+    fn engine(&self) -> String {
+        "scripted fake, for tests and benches".to_owned()
     }
 
     fn needs(&self) -> &FeatureNeeds {

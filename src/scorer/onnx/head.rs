@@ -5,6 +5,7 @@
 //! the columns through these operators, and gives its outputs, a few values a row, to the rest of the graph.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension as Dim, dimension::Value as DimValue};
@@ -107,6 +108,14 @@ fn declaration(spec: &TensorSpec) -> ValueInfoProto {
     let tensor = TensorType { elem_type, shape: Some(TensorShapeProto { dim }) };
     let r#type = Some(TypeProto { value: Some(TypeValue::TensorType(tensor)), ..TypeProto::default() });
     ValueInfoProto { name: spec.name.clone(), r#type, ..ValueInfoProto::default() }
+}
+
+/// The operators' names, in order.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| write!(f, "{}, ", step.name()))?;
+        f.write_str(&self.scorer.name())
+    }
 }
 
 impl Head {

@@ -150,8 +150,12 @@ impl Scorer for OnnxScorer {
         &self.signature
     }
 
-    fn engine(&self) -> &'static str {
-        "tract, embedded, with operators of batchscore's own"
+    fn engine(&self) -> String {
+        let tract = "tract, embedded, with operators of batchscore's own";
+        match &self.head {
+            Some(head) => format!("{head} from columns; {tract}"),
+            None => tract.to_owned(),
+        }
     }
 
     fn needs(&self) -> &FeatureNeeds {

@@ -12,6 +12,9 @@ pub(in super::super) const TILE: usize = 128;
 
 /// An operator that changes each feature by itself.
 pub(in super::super) trait FeatureStep: Send + Sync {
+    /// The operator's name.
+    fn name(&self) -> &'static str;
+
     /// The number of features that it is made for; `None` when it takes any.
     fn features(&self) -> Option<usize>;
 
@@ -21,6 +24,9 @@ pub(in super::super) trait FeatureStep: Send + Sync {
 
 /// A model over a row's features, and the end of a chain.
 pub(in super::super) trait ColumnScorer: Send + Sync {
+    /// The operator's name, and how it is computed where there are several ways.
+    fn name(&self) -> String;
+
     /// Fails, with the operator's name, when it is not made for rows of so many features.
     fn check(&self, features: usize) -> TractResult<()>;
 

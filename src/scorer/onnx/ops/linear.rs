@@ -225,6 +225,10 @@ impl RowOperator for LinearClassifier {
 }
 
 impl ColumnScorer for LinearClassifier {
+    fn name(&self) -> String {
+        Self::NAME.to_owned()
+    }
+
     fn check(&self, features: usize) -> TractResult<()> {
         self.linear.check(Self::NAME, features)
     }
@@ -306,6 +310,10 @@ impl RowOperator for LinearRegressor {
 }
 
 impl ColumnScorer for LinearRegressor {
+    fn name(&self) -> String {
+        Self::NAME.to_owned()
+    }
+
     fn check(&self, features: usize) -> TractResult<()> {
         self.linear.check(Self::NAME, features)
     }

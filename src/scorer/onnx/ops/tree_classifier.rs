@@ -55,6 +55,10 @@ impl TreeEnsembleClassifier {
 }
 
 impl ColumnScorer for TreeEnsembleClassifier {
+    fn name(&self) -> String {
+        self.trees.name(Self::NAME)
+    }
+
     fn check(&self, features: usize) -> TractResult<()> {
         self.trees.check(Self::NAME, features)
     }

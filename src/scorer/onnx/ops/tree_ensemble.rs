@@ -91,6 +91,14 @@ impl Trees {
         self.kernel.as_ref().zip(self.narrow.as_ref())
     }
 
+    /// The operator's name with what is known of its trees.
+    pub(super) fn name(&self, operator: &str) -> String {
+        match self.fast() {
+            Some((kernel, trees)) => format!("{operator} ({} trees, by {})", trees.trees(), kernel.name()),
+            None => operator.to_owned(),
+        }
+    }
+
     /// Refuses rows that are too short for the kernel.
     pub(super) fn check(&self, name: &str, features: usize) -> TractResult<()> {
         let wanted = self.kernel.as_ref().map_or(1, Kernel::features);

@@ -66,6 +66,10 @@ impl RowOperator for TreeEnsembleRegressor {
 }
 
 impl ColumnScorer for TreeEnsembleRegressor {
+    fn name(&self) -> String {
+        self.trees.name(Self::NAME)
+    }
+
     fn check(&self, features: usize) -> TractResult<()> {
         self.trees.check(Self::NAME, features)
     }
