@@ -125,10 +125,9 @@ fn decimals(value: f32) -> f64 {
     let (power, rest) = if value >= 0.125 { (1e8, 1e4) } else { (power, rest) };
     let bits = value.to_bits();
     // Half of that distance, 2^-24 of the number's leading bit: how far the neighbourhood reaches in which every text reads
-    // back as this number. The ends belong to it when the last bit is even.
+    // back as this number. No text lies on its ends: they have more binary places than there are decimals.
     let half = f32::from_bits((bits & 0x7f80_0000).wrapping_sub(24 << 23));
     let reach = f64::from(half) * power;
-    let is_even = bits & 1 == 0;
 
     let number = f64::from(value) * power;
     let whole = floor(number);
@@ -136,8 +135,7 @@ fn decimals(value: f32) -> f64 {
     let tens = floor(whole * 0.1);
     let above_lower = number - tens * 10.0;
     let below_upper = 10.0 - above_lower;
-    let lower = above_lower < reach || (is_even && above_lower == reach);
-    let upper = below_upper < reach || (is_even && below_upper == reach);
+    let (lower, upper) = (above_lower < reach, below_upper < reach);
     let shorter = (tens + if upper { 1.0 } else { 0.0 }) * 10.0;
     // All decimals, rounded to the nearest, to an even one from the middle.
     let nearest = (number + ROUND) - ROUND;
