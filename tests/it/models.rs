@@ -99,6 +99,21 @@ fn results_do_not_depend_on_the_mini_batch_size() {
 }
 
 #[test]
+fn results_do_not_depend_on_the_processors_vectors() {
+    for model in ["gradient_boosting_3class", "random_forest_binary", "imputer_mean_logistic"] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let results = ["portable", "avx2", "avx512"].map(|level| {
+            let run = scene.run().model(&file).input("data.csv").mini_batch_size("1000");
+            run.env("BATCHSCORE_SIMD", level).to(level).ok();
+            scene.read(&format!("{level}/predictions.csv"))
+        });
+        assert!(results.iter().all(|result| result == &results[0]), "{model}");
+    }
+}
+
+#[test]
 fn an_unsupported_operator_is_named() {
     for (model, operator) in
         [("unsupported_operator", "ai.onnx.ml.NoSuchOp"), ("unsupported_domain", "com.example.NoSuchOp")]
