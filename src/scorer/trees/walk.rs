@@ -10,6 +10,8 @@ use super::tile::{TILE, Tile};
 /// Walks side by side.
 const LANES: usize = 16;
 
+const _: () = assert!(TILE.is_multiple_of(LANES));
+
 /// Levels between two looks at whether all have arrived.
 const STRIDE: u32 = 4;
 
@@ -19,6 +21,8 @@ pub(super) struct Walk {
     trees: Vec<Tree>,
     weights: Vec<f32>,
     targets: usize,
+    /// All features that nodes look at are below; at least 1, as leaves look at the first.
+    features: usize,
 }
 
 /// A node; the right child follows the left one. A leaf leads to itself: nothing is above its threshold.
@@ -41,7 +45,7 @@ struct Tree {
 impl Walk {
     /// Nothing when the tables would be too large to be numbered.
     pub(super) fn new(trees: &[FlatTree], targets: usize) -> Option<Self> {
-        let mut made = Walk { nodes: vec![], trees: vec![], weights: vec![], targets };
+        let mut made = Walk { nodes: vec![], trees: vec![], weights: vec![], targets, features: 1 };
         for tree in trees {
             made.push(tree)?;
         }
@@ -71,6 +75,7 @@ impl Walk {
                         let child = self.nodes.len();
                         self.nodes.extend([nothing; 2]);
                         next.extend([(left, child), (right, child + 1)]);
+                        self.features = self.features.max(feature as usize + 1);
                         let feature = feature.checked_mul(2)? | u32::from(missing_is_right);
                         WalkNode { threshold, feature, left: child as u32, weights: 0 }
                     }
@@ -89,6 +94,7 @@ impl Walk {
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
     pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
         sums.fill(0.0);
+        assert!(tile.rows() <= TILE && tile.values().len() >= self.features * TILE, "the tile has all features");
         if tile.has_missing() {
             rows(self, tile, sums, right_or_missing);
         } else {
@@ -129,6 +135,7 @@ fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
     u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
 }
 
+/// The tile is as [`Walk::sums`] checks it.
 fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for tree in &walk.trees {
@@ -139,8 +146,16 @@ fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32
                 let before = places;
                 for _ in 0..STRIDE {
                     for (lane, place) in places.iter_mut().enumerate() {
-                        let node = &walk.nodes[*place as usize];
-                        let x = tile.values()[(node.feature / 2) as usize * TILE + start + lane];
+                        // Checks of these two accesses took a third of the time.
+                        #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
+                        // SAFETY: a place is a root or a child of a node, and all of these are nodes. Features are below
+                        // `walk.features`, of all of which there are `TILE` values, as the caller has checked; `start`
+                        // is below `TILE`, and both are multiples of `LANES`.
+                        let (node, x) = unsafe {
+                            let node = walk.nodes.get_unchecked(*place as usize);
+                            let index = (node.feature / 2) as usize * TILE + start + lane;
+                            (node, *tile.values().get_unchecked(index))
+                        };
                         *place = node.left + step(node, x);
                     }
                 }
