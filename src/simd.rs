@@ -33,11 +33,13 @@ impl Level {
     /// The best level of this processor that the environment allows; looked up once.
     pub fn get() -> Level {
         static LEVEL: OnceLock<Level> = OnceLock::new();
-        *LEVEL.get_or_init(|| {
-            let cap = std::env::var(VARIABLE).ok();
-            let cap = [Level::Portable, Level::Avx2].into_iter().find(|level| cap.as_deref() == Some(level.name()));
-            Level::of_processor().min(cap.unwrap_or(Level::Avx512))
-        })
+        *LEVEL.get_or_init(|| Level::of_processor().min(Level::cap(std::env::var(VARIABLE).ok().as_deref())))
+    }
+
+    /// The highest level that `name` allows; anything but a level's name allows all.
+    fn cap(name: Option<&str>) -> Level {
+        let lower = [Level::Portable, Level::Avx2].into_iter().find(|level| name == Some(level.name()));
+        lower.unwrap_or(Level::Avx512)
     }
 
     /// The best level of this processor.
@@ -123,6 +125,12 @@ mod tests {
             }
             sums.map(f32::to_bits)
         }
+    }
+
+    #[test]
+    fn a_name_caps_the_level() {
+        let caps = [Some("portable"), Some("avx2"), Some("avx512"), Some("sse"), None].map(Level::cap);
+        assert_eq!(caps, [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512, Level::Avx512]);
     }
 
     #[test]

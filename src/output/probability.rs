@@ -76,9 +76,11 @@ fn floor(x: f64) -> f64 {
 
 vectorised! {
     fn format(values: &[f32; WINDOW], texts: &mut Texts) {
+        // Numbers out of range have no text here, but what is computed for them must not overflow.
+        let values = values.map(|value| if in_range(value) { (value, true) } else { (0.75, false) });
         // The twelve decimals, four at a time.
         let mut fours = [[0u32; WINDOW]; 3];
-        for (i, value) in values.iter().enumerate() {
+        for (i, (value, _)) in values.iter().enumerate() {
             let decimals = decimals(*value);
             // The constants are a little above what they stand for, so that whole quotients stay whole.
             let first = floor(decimals * 1e-8);
@@ -90,11 +92,11 @@ vectorised! {
             fours[2][i] = (third + ROUND).to_bits() as u32;
         }
         let mut words = [[0u32; WINDOW]; 4];
-        for (i, value) in values.iter().enumerate() {
+        for (i, (_, is_in_range)) in values.iter().enumerate() {
             let [first, second, third] = [fours[0][i], fours[1][i], fours[2][i]];
             let (last, len) = if third != 0 { (third, 14) } else { (second, 10) };
             let (last, len) = if third | second != 0 { (last, len) } else { (first, 6) };
-            let len = if in_range(*value) { len - trailing_zeros(last) } else { 0 };
+            let len = if *is_in_range { len - trailing_zeros(last) } else { 0 };
             let (first, second, third) = (digits(first), digits(second), digits(third));
             words[0][i] = 0x2e30 | (first << 16);
             words[1][i] = (first >> 16) | (second << 16);

@@ -157,9 +157,11 @@ fn results_are_those_of_onnx_runtime() {
 #[test]
 fn heads_give_what_whole_graphs_give() {
     for name in [
+        "gradient_boosting_3class",
         "imputer_constant_logistic",
         "imputer_mean_logistic",
         "linear_regression",
+        "random_forest_regressor",
         "logistic_regression_3class",
         "logistic_regression_multinomial",
         "scaler_logistic_named_batch",

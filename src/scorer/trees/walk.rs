@@ -94,7 +94,6 @@ impl Walk {
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
     pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
         sums.fill(0.0);
-        assert!(tile.rows() <= TILE && tile.values().len() >= self.features * TILE, "the tile has all features");
         if tile.has_missing() {
             rows(self, tile, sums, right_or_missing);
         } else {
@@ -135,8 +134,8 @@ fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
     u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
 }
 
-/// The tile is as [`Walk::sums`] checks it.
 fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+    assert!(tile.rows() <= TILE && tile.values().len() >= walk.features * TILE, "the tile has all features");
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for tree in &walk.trees {
         for (start, sums) in (0..tile.rows()).step_by(LANES).zip(sums.chunks_mut(LANES * walk.targets)) {
@@ -149,7 +148,7 @@ fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32
                         // Checks of these two accesses took a third of the time.
                         #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
                         // SAFETY: a place is a root or a child of a node, and all of these are nodes. Features are below
-                        // `walk.features`, of all of which there are `TILE` values, as the caller has checked; `start`
+                        // `walk.features`, of all of which there are `TILE` values, as is asserted above; `start`
                         // is below `TILE`, and both are multiples of `LANES`.
                         let (node, x) = unsafe {
                             let node = walk.nodes.get_unchecked(*place as usize);
