@@ -6,6 +6,8 @@
 //! with additive ensembles of regression trees", SIGIR 2015), turned by 90 degrees: rows are side by side in vector
 //! registers, and trees come one after the other, so that sums are formed in the order of the trees.
 
+#![expect(unsafe_code, reason = "vector instructions, which only some processors have")]
+
 use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
 #[cfg(target_arch = "x86_64")]
@@ -109,15 +111,16 @@ fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
     {
         #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx512(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
-            chunks::<Avx512, 4, 1>(trees, tile, sums);
+            // SAFETY: this function has the instructions.
+            unsafe { chunks::<Avx512, 4, 1>(trees, tile, sums) }
         }
 
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx2(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
-            chunks::<Avx2, 8, 2>(trees, tile, sums);
+            // SAFETY: this function has the instructions.
+            unsafe { chunks::<Avx2, 8, 2>(trees, tile, sums) }
         }
 
-        #[expect(unsafe_code, reason = "functions for processors with certain instructions")]
         match level.min(Level::of_processor()) {
             // SAFETY: the processor has all instructions that the function may use.
             Level::Avx512 => return unsafe { avx512(trees, tile, sums) },
@@ -127,27 +130,42 @@ fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
         }
     }
     let _ = level;
-    chunks::<Portable, 8, 4>(trees, tile, sums);
+    // SAFETY: every processor has the instructions.
+    unsafe { chunks::<Portable, 8, 4>(trees, tile, sums) }
 }
 
-/// The rows of `tile`, `LARGE` vectors of them at a time, or `SMALL` ones at the end. Only to be called where the
-/// processor has the instructions of `V`.
+/// The rows of `tile`, `LARGE` vectors of them at a time, or `SMALL` ones at the end.
+///
+/// # Safety
+///
+/// The processor has the instructions of `V`; so it is for the functions below.
 #[inline(always)]
-fn chunks<V: LeafSets, const LARGE: usize, const SMALL: usize>(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+unsafe fn chunks<V: LeafSets, const LARGE: usize, const SMALL: usize>(
+    trees: &BitVectors,
+    tile: &Tile,
+    sums: &mut [f32],
+) {
     let mut start = 0;
     while start < tile.rows() {
         let sums = &mut sums[start * trees.targets..];
         start += if tile.rows() - start > SMALL * V::ROWS {
-            chunk::<V, LARGE>(trees, tile.values(), start, sums)
+            // SAFETY: as for this function.
+            unsafe { chunk::<V, LARGE>(trees, tile.values(), start, sums) }
         } else {
-            chunk::<V, SMALL>(trees, tile.values(), start, sums)
+            // SAFETY: as for this function.
+            unsafe { chunk::<V, SMALL>(trees, tile.values(), start, sums) }
         };
     }
 }
 
 /// The rows from `start` on, and how many they are; those beyond the end of `sums` are not kept.
 #[inline(always)]
-fn chunk<V: LeafSets, const N: usize>(trees: &BitVectors, values: &[f32], start: usize, sums: &mut [f32]) -> usize {
+unsafe fn chunk<V: LeafSets, const N: usize>(
+    trees: &BitVectors,
+    values: &[f32],
+    start: usize,
+    sums: &mut [f32],
+) -> usize {
     let targets = trees.targets;
     let rows = N * V::ROWS;
     let mut leaves = [0; CHUNK];
@@ -158,19 +176,20 @@ fn chunk<V: LeafSets, const N: usize>(trees: &BitVectors, values: &[f32], start:
         let weights = &trees.weights[tree.weights as usize..];
         let sets = &trees.sets[tree.first_set as usize..][..tree.sets as usize];
         if let [set] = sets {
-            let vectors = possible::<V, N>(trees, set, values, start);
+            // SAFETY: as for this function.
+            let vectors = unsafe { possible::<V, N>(trees, set, values, start) };
             for (weights, target) in weights.as_chunks().0.iter().zip(&tree.targets) {
                 let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
                 for (i, vector) in vectors.iter().enumerate() {
-                    #[expect(unsafe_code, reason = "vector instructions")]
-                    // SAFETY: whoever calls this has the instructions of `V`.
+                    // SAFETY: as for this function.
                     unsafe {
                         vector.add_weights(weights, &mut sums[i * V::ROWS..]);
                     }
                 }
             }
         } else {
-            find_leaves::<V, N>(trees, sets, values, start, leaves);
+            // SAFETY: as for this function.
+            unsafe { find_leaves::<V, N>(trees, sets, values, start, leaves) };
             for (weights, target) in weights.chunks_exact(sets.len() * WORD).zip(&tree.targets) {
                 let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
                 for (sum, leaf) in sums.iter_mut().zip(&*leaves) {
@@ -191,7 +210,7 @@ fn chunk<V: LeafSets, const N: usize>(trees: &BitVectors, values: &[f32], start:
 
 /// The leaf of each row in a tree of several sets.
 #[inline(always)]
-fn find_leaves<V: LeafSets, const N: usize>(
+unsafe fn find_leaves<V: LeafSets, const N: usize>(
     trees: &BitVectors,
     sets: &[Set],
     values: &[f32],
@@ -200,11 +219,11 @@ fn find_leaves<V: LeafSets, const N: usize>(
 ) {
     // From right to left, so that the leftmost leaf has the last word.
     for (index, set) in sets.iter().enumerate().rev() {
-        let vectors = possible::<V, N>(trees, set, values, start);
+        // SAFETY: as for this function.
+        let vectors = unsafe { possible::<V, N>(trees, set, values, start) };
         let mut possible = [0; CHUNK];
         for (i, vector) in vectors.iter().enumerate() {
-            #[expect(unsafe_code, reason = "vector instructions")]
-            // SAFETY: whoever calls this has the instructions of `V`.
+            // SAFETY: as for this function.
             unsafe {
                 vector.store(&mut possible[i * V::ROWS..]);
             }
@@ -218,10 +237,9 @@ fn find_leaves<V: LeafSets, const N: usize>(
 
 /// The leaves of a set that are left after all questions, for `N` vectors of rows.
 #[inline(always)]
-fn possible<V: LeafSets, const N: usize>(trees: &BitVectors, set: &Set, values: &[f32], start: usize) -> [V; N] {
+unsafe fn possible<V: LeafSets, const N: usize>(trees: &BitVectors, set: &Set, values: &[f32], start: usize) -> [V; N] {
     let (first, middle, end) = (set.first as usize, set.missing_is_left as usize, set.end as usize);
-    #[expect(unsafe_code, reason = "vector instructions")]
-    // SAFETY: whoever calls this has the instructions of `V`.
+    // SAFETY: as for this function.
     unsafe {
         let mut vectors = [V::all(); N];
         for question in &trees.questions[first..middle] {
