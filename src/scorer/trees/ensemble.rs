@@ -1,6 +1,7 @@
 //! The flat arrays, and the walk.
 
 use super::spec::Comparison;
+use super::value_set::ValueSet;
 
 /// Element types of thresholds, features and weights: `f32` and `f64`.
 pub trait Threshold: Copy + PartialOrd + std::ops::Add<Output = Self> + Default + Send + Sync + 'static {
@@ -87,6 +88,8 @@ pub struct TreeEnsemble<T> {
     pub(super) targets: usize,
     pub(super) features: usize,
     pub(super) comparisons: Comparisons,
+    /// What [`Comparison::Member`] asks about.
+    pub(super) sets: Vec<ValueSet<T>>,
 }
 
 /// Rows that go through a tree before the next tree's turn: a tree then stays in the cache for all of them, and so do
@@ -102,6 +105,7 @@ impl<T> TreeEnsemble<T> {
             targets,
             features: 0,
             comparisons: Comparisons::None,
+            sets: vec![],
         }
     }
 
@@ -137,6 +141,7 @@ impl TreeEnsemble<f32> {
             targets: self.targets,
             features: self.features,
             comparisons: self.comparisons,
+            sets: self.sets.iter().map(ValueSet::widened).collect(),
         }
     }
 }
@@ -157,7 +162,9 @@ impl<T: Threshold> TreeEnsemble<T> {
             Comparisons::Only(Comparison::Less) => {
                 self.walk(rows, columns, aggregate, scores, |_, x, threshold| x < threshold);
             }
-            _ => self.walk(rows, columns, aggregate, scores, holds),
+            _ => self.walk(rows, columns, aggregate, scores, |comparison, x, threshold| {
+                holds(comparison, x, threshold, &self.sets)
+            }),
         }
     }
 
@@ -218,7 +225,7 @@ impl<T: Threshold> TreeEnsemble<T> {
     }
 }
 
-fn holds<T: PartialOrd>(comparison: Comparison, x: T, threshold: T) -> bool {
+fn holds<T: Threshold>(comparison: Comparison, x: T, threshold: T, sets: &[ValueSet<T>]) -> bool {
     match comparison {
         Comparison::LessOrEqual => x <= threshold,
         Comparison::Less => x < threshold,
@@ -226,6 +233,7 @@ fn holds<T: PartialOrd>(comparison: Comparison, x: T, threshold: T) -> bool {
         Comparison::Greater => x > threshold,
         Comparison::Equal => x == threshold,
         Comparison::NotEqual => x != threshold,
+        Comparison::Member(set) => sets[set as usize].contains(x),
     }
 }
 
@@ -244,6 +252,7 @@ mod tests {
             nodes: vec![node(0, 0, Some(split)), node(0, 1, None), node(0, 2, None), node(1, 0, None)],
             weights: vec![weight(0, 1, 1.0), weight(0, 2, 2.0), weight(1, 0, 10.0)],
             targets: 1,
+            sets: vec![ValueSet::of_values([1.0, 0.0])],
         })
         .unwrap()
     }
@@ -264,6 +273,7 @@ mod tests {
             (Comparison::Greater, [12.0, 12.0, 11.0, 12.0]),
             (Comparison::Equal, [12.0, 11.0, 12.0, 12.0]),
             (Comparison::NotEqual, [11.0, 12.0, 11.0, 11.0]),
+            (Comparison::Member(0), [11.0, 12.0, 11.0, 12.0]),
         ] {
             let xs = [0.0, 0.5, 1.0, f32::NAN];
             assert_eq!(scores(&ensemble(comparison, false), &xs, Aggregate::Sum), expected, "{comparison:?}");

@@ -1,3 +1,5 @@
+use super::value_set::ValueSet;
+
 /// How a node compares a feature with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
@@ -13,6 +15,8 @@ pub enum Comparison {
     Equal,
     /// `x != threshold`
     NotEqual,
+    /// `x` is in the set of this number among [`TreeSpec::sets`]; the threshold means nothing.
+    Member(u32),
 }
 
 /// The question that an inner node asks.
@@ -65,4 +69,6 @@ pub struct TreeSpec<T> {
     pub weights: Vec<LeafWeight<T>>,
     /// Number of targets.
     pub targets: usize,
+    /// What [`Comparison::Member`] asks about; several nodes may ask about one set.
+    pub sets: Vec<ValueSet<T>>,
 }

@@ -142,7 +142,7 @@ impl TreeAttributes {
                 weight,
             })
             .collect();
-        Ok(TreeSpec { nodes, weights, targets })
+        Ok(TreeSpec { nodes, weights, targets, sets: vec![] })
     }
 }
 
