@@ -16,6 +16,8 @@ mod features;
 mod gather;
 mod graph;
 mod head;
+#[cfg(test)]
+mod node_tests;
 mod ops;
 mod outputs;
 mod plan;

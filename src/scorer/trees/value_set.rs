@@ -44,6 +44,13 @@ impl<T: Threshold> ValueSet<T> {
     }
 }
 
+impl ValueSet<f64> {
+    /// The same set of float32 values; ends that float32 does not have are rounded to it.
+    pub(super) fn narrowed(&self) -> ValueSet<f32> {
+        ValueSet::of_ranges(self.ranges.iter().map(|range| range.map(|x| x as f32)))
+    }
+}
+
 impl ValueSet<f32> {
     /// The same set of float64 values.
     pub(super) fn widened(&self) -> ValueSet<f64> {
