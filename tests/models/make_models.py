@@ -33,6 +33,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -474,6 +475,14 @@ def make_networks():
     )
 
 
+def make_neighbours():
+    tabular(
+        "nearest_neighbours_regressor",
+        "Average of the nearest 4 of the training rows, gone through by Scan.",
+        KNeighborsRegressor(4),
+    )
+
+
 # --- several inputs -----------------------------------------------------
 
 
@@ -687,6 +696,7 @@ def main():
     make_linear()
     make_trees()
     make_networks()
+    make_neighbours()
     make_several_inputs()
     make_plain()
     make_broken()

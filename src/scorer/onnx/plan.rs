@@ -61,7 +61,11 @@ impl Plan {
             None => self.plan.spawn()?,
         };
         let outputs = state.run(inputs)?;
-        self.idle().push(state);
+        // tract's Scan (also below LSTM and GRU) goes on where the state's last call ended, as streams want it. Rows of
+        // other mini-batches are no stream.
+        if state.op_states.iter().all(Option::is_none) {
+            self.idle().push(state);
+        }
         Ok(outputs)
     }
 
