@@ -78,7 +78,13 @@ impl<W: Weight> BitVectors<W> {
                 if start < end {
                     let ones = u32::MAX >> (WORD - (end - start));
                     let kept = !(ones << (start - set * WORD));
-                    questions[usize::from(!missing_is_right)].push(Question { feature, threshold, kept });
+                    let questions = &mut questions[usize::from(!missing_is_right)];
+                    // All nodes that ask the same send a row the same way; oblivious trees have only such.
+                    let is_same = |q: &&mut Question| q.feature == feature && q.threshold == threshold;
+                    match questions.iter_mut().find(is_same) {
+                        Some(question) => question.kept &= kept,
+                        None => questions.push(Question { feature, threshold, kept }),
+                    }
                 }
             }
         }
