@@ -3,6 +3,7 @@
 //! A scorer is loaded once and shared by all workers; what a call changes is kept apart for each thread by the scorer
 //! itself. It never retries, never splits and never writes: that is the engine's and the run's part.
 
+pub mod boosted;
 pub mod onnx;
 pub mod scripted;
 mod signature;
@@ -113,10 +114,13 @@ pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("onnx") => Ok(Box::new(onnx::OnnxScorer::load(path)?)),
         Some("scripted") => Ok(Box::new(scripted::ScriptedScorer::load(path)?)),
+        Some(extension) if boosted::EXTENSIONS.contains(&extension) => boosted::load(path),
         other => Err(ModelError::UnknownKind {
             path: path.display().to_string(),
             found: other.map_or_else(|| "a file without an extension".to_owned(), |e| format!("a .{e} file")),
-            remedy: "models are ONNX files with the extension .onnx".to_owned(),
+            remedy:
+                "models are ONNX files (.onnx) and those of LightGBM (.txt), XGBoost (.json, .ubj) and CatBoost (.json)"
+                    .to_owned(),
         }),
     }
 }

@@ -31,9 +31,9 @@ pub enum TreeError {
     TooLarge,
 }
 
-impl<T: Threshold> TreeEnsemble<T> {
+impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     /// Lays `spec` out in the order in which a walk meets the nodes.
-    pub fn build(spec: &TreeSpec<T>) -> Result<Self, TreeError> {
+    pub fn build(spec: &TreeSpec<T, W>) -> Result<Self, TreeError> {
         if spec.nodes.is_empty() || spec.targets == 0 {
             return Err(TreeError::Empty);
         }
@@ -67,10 +67,10 @@ impl<T: Threshold> TreeEnsemble<T> {
 }
 
 /// The (target, weight) pairs of each node.
-fn weights_by_node<T: Copy>(
-    spec: &TreeSpec<T>,
+fn weights_by_node<T, W: Copy>(
+    spec: &TreeSpec<T, W>,
     index: &HashMap<(i64, i64), usize>,
-) -> Result<Vec<Vec<(u32, T)>>, TreeError> {
+) -> Result<Vec<Vec<(u32, W)>>, TreeError> {
     let mut weights = vec![vec![]; spec.nodes.len()];
     for weight in &spec.weights {
         let (tree, node, target, targets) = (weight.tree, weight.node, weight.target, spec.targets);
@@ -96,15 +96,15 @@ enum State {
 
 /// The work in progress. Converters of LightGBM let nodes share a child (one test for each category of a set, one child
 /// for all), so that a node may be met more than once; only a path that comes back to itself is a mistake.
-struct Layout<'s, T> {
-    spec: &'s TreeSpec<T>,
+struct Layout<'s, T, W> {
+    spec: &'s TreeSpec<T, W>,
     index: HashMap<(i64, i64), usize>,
-    weights: Vec<Vec<(u32, T)>>,
+    weights: Vec<Vec<(u32, W)>>,
     states: Vec<State>,
-    ensemble: TreeEnsemble<T>,
+    ensemble: TreeEnsemble<T, W>,
 }
 
-impl<T: Threshold> Layout<'_, T> {
+impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
     /// Lays out the tree whose root is the node at `root`, without recursion: a malformed tree may be very deep.
     fn tree(&mut self, root: usize) -> Result<(), TreeError> {
         // Nodes to be met (`None`), and places of nodes whose children are being laid out.
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn error(nodes: Vec<NodeSpec<f32>>, weights: Vec<LeafWeight<f32>>) -> TreeError {
-        TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).map(|_| ()).unwrap_err()
+        TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).map(|_| ()).unwrap_err()
     }
 
     #[test]
@@ -264,6 +264,6 @@ mod tests {
         let depth = 200_000;
         let mut nodes: Vec<_> = (0..depth).map(|i| split(i, i + 1, depth)).collect();
         nodes.push(leaf(depth));
-        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights: vec![], targets: 1, sets: vec![] }).is_ok());
+        assert!(TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights: vec![], targets: 1, sets: vec![] }).is_ok());
     }
 }

@@ -77,14 +77,15 @@ impl Comparisons {
     }
 }
 
-/// An ensemble of decision trees. See the module for what is certain of it.
+/// An ensemble of decision trees for features of type `T`, with weights of type `W`. See the module for what is certain of
+/// it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TreeEnsemble<T> {
+pub struct TreeEnsemble<T, W = T> {
     /// The nodes of all trees; what a node leads to comes after it or was laid out for another node before.
     pub(super) nodes: Vec<Node<T>>,
     pub(super) roots: Vec<u32>,
     /// (target, weight) pairs of the leaves.
-    pub(super) weights: Vec<(u32, T)>,
+    pub(super) weights: Vec<(u32, W)>,
     pub(super) targets: usize,
     pub(super) features: usize,
     pub(super) comparisons: Comparisons,
@@ -96,7 +97,7 @@ pub struct TreeEnsemble<T> {
 /// they.
 const BLOCK_ROWS: usize = 64;
 
-impl<T> TreeEnsemble<T> {
+impl<T, W> TreeEnsemble<T, W> {
     pub(super) fn empty(targets: usize) -> Self {
         TreeEnsemble {
             nodes: vec![],
@@ -146,13 +147,13 @@ impl TreeEnsemble<f32> {
     }
 }
 
-impl<T: Threshold> TreeEnsemble<T> {
+impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     /// The scores of rows of `columns` features, row-major: `[rows, targets]` into `scores`, which is of that length.
     ///
     /// # Panics
     ///
     /// When there are fewer columns than [`Self::features`], or none.
-    pub fn scores(&self, rows: &[T], columns: usize, aggregate: Aggregate, scores: &mut [Score<T>]) {
+    pub fn scores(&self, rows: &[T], columns: usize, aggregate: Aggregate, scores: &mut [Score<W>]) {
         assert!(columns >= self.features.max(1), "rows of {columns} features for trees that ask for {}", self.features);
         scores.fill(Score::default());
         match self.comparisons {
@@ -173,7 +174,7 @@ impl<T: Threshold> TreeEnsemble<T> {
         rows: &[T],
         columns: usize,
         aggregate: Aggregate,
-        scores: &mut [Score<T>],
+        scores: &mut [Score<W>],
         compare: impl Fn(Comparison, T, T) -> bool + Copy,
     ) {
         let blocks = rows.chunks(BLOCK_ROWS * columns).zip(scores.chunks_mut(BLOCK_ROWS * self.targets));
@@ -193,7 +194,7 @@ impl<T: Threshold> TreeEnsemble<T> {
         row: &[T],
         root: u32,
         aggregate: Aggregate,
-        scores: &mut [Score<T>],
+        scores: &mut [Score<W>],
         compare: impl Fn(Comparison, T, T) -> bool,
     ) {
         let mut place = root;

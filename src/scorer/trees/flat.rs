@@ -4,16 +4,17 @@ use super::derived::{Derived, Questions};
 use super::ensemble::{Node, TreeEnsemble};
 use super::spec::Comparison;
 use super::value_set::ValueSet;
+use super::vector::Weight;
 
 /// A tree in which a row goes right when its value is above the threshold.
 #[derive(Debug, PartialEq)]
-pub(super) struct FlatTree {
+pub(super) struct FlatTree<W> {
     /// The root is the first; children come after their parents.
     pub nodes: Vec<FlatNode>,
     /// What the leaves have weights for, in the order in which they are added.
     pub targets: Vec<u32>,
     /// For each leaf, from left to right, a weight for each of `targets`.
-    pub weights: Vec<f32>,
+    pub weights: Vec<W>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +32,7 @@ pub(super) enum FlatNode {
     Leaf(u32),
 }
 
-impl FlatTree {
+impl<W> FlatTree<W> {
     /// Number of leaves.
     pub(super) fn leaves(&self) -> usize {
         self.weights.len() / self.targets.len()
@@ -40,8 +41,8 @@ impl FlatTree {
 
 /// An ensemble in this form.
 #[derive(Debug, PartialEq)]
-pub(super) struct Flat {
-    pub trees: Vec<FlatTree>,
+pub(super) struct Flat<W> {
+    pub trees: Vec<FlatTree<W>>,
     /// Number of features that rows have; at least 1.
     pub features: usize,
     /// The features behind these.
@@ -50,7 +51,7 @@ pub(super) struct Flat {
 
 /// The trees of `ensemble`, if all have this form: without shared children, and with leaves that have weights for the
 /// same targets throughout a tree.
-pub(super) fn flatten(ensemble: &TreeEnsemble<f32>) -> Option<Flat> {
+pub(super) fn flatten<W: Weight>(ensemble: &TreeEnsemble<f32, W>) -> Option<Flat<W>> {
     let mut met = vec![false; ensemble.nodes.len()];
     let features = ensemble.features().max(1);
     let mut questions = Questions::default();
@@ -62,13 +63,13 @@ pub(super) fn flatten(ensemble: &TreeEnsemble<f32>) -> Option<Flat> {
     Some(Flat { trees, features, derived: questions.finish() })
 }
 
-fn flatten_tree(
-    ensemble: &TreeEnsemble<f32>,
+fn flatten_tree<W: Weight>(
+    ensemble: &TreeEnsemble<f32, W>,
     root: u32,
     features: usize,
     met: &mut [bool],
     questions: &mut Questions,
-) -> Option<FlatTree> {
+) -> Option<FlatTree<W>> {
     let mut tree = FlatTree { nodes: vec![], targets: vec![], weights: vec![] };
     let mut leaves = 0;
     // Places in the ensemble, each with the flat node that waits for it and on which side. Without recursion: trees may

@@ -5,6 +5,7 @@ use super::derived::Derived;
 use super::ensemble::TreeEnsemble;
 use super::flat::{Flat, FlatTree, flatten};
 use super::tile::{TILE, Tile};
+use super::vector::Weight;
 use super::walk::Walk;
 
 /// Most leaves of a tree that is evaluated as a set of leaves. Beyond, asking all nodes costs more than walking to a
@@ -19,19 +20,19 @@ const MOST_DERIVED: usize = 1 << 14;
 
 /// Sums of leaf weights over many rows, made for the shapes of an ensemble's trees. The sums are, bit for bit, those of
 /// [`TreeEnsemble::scores`].
-pub struct Kernel {
-    bit_vectors: Option<BitVectors>,
-    walk: Walk,
+pub struct Kernel<W = f32> {
+    bit_vectors: Option<BitVectors<W>>,
+    walk: Walk<W>,
     derived: Derived,
     features: usize,
     targets: usize,
     scored: Vec<bool>,
 }
 
-impl Kernel {
+impl<W: Weight> Kernel<W> {
     /// The kernel for `ensemble`; nothing when its trees are of a kind that only the plain walk knows: with shared nodes,
     /// leaves of a tree with weights for different targets, or too many sets.
-    pub fn new(ensemble: &TreeEnsemble<f32>) -> Option<Self> {
+    pub fn new(ensemble: &TreeEnsemble<f32, W>) -> Option<Self> {
         let targets = ensemble.targets();
         let Flat { trees, features, derived } = flatten(ensemble)?;
         if derived.len() > MOST_DERIVED {
@@ -72,7 +73,7 @@ impl Kernel {
     /// # Panics
     ///
     /// When there are fewer columns than [`Self::features`].
-    pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [f32]) {
+    pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [W]) {
         assert!(columns.len() >= self.features, "{} columns for trees that ask for {}", columns.len(), self.features);
         let columns = &columns[..self.features];
         let mut tile = Tile::new(self.features, self.derived.len());
@@ -92,7 +93,7 @@ impl Kernel {
     /// # Panics
     ///
     /// When `width` is less than [`Self::features`].
-    pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [f32]) {
+    pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [W]) {
         assert!(width >= self.features, "rows of {width} features for trees that ask for {}", self.features);
         let mut tile = Tile::new(self.features, self.derived.len());
         for (rows, sums) in rows.chunks(TILE * width).zip(sums.chunks_mut(TILE * self.targets)) {
@@ -102,7 +103,7 @@ impl Kernel {
         }
     }
 
-    fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+    fn sums(&self, tile: &Tile, sums: &mut [W]) {
         match &self.bit_vectors {
             _ if tile.rows() <= FEW_ROWS => self.walk.sums_of_few(tile, sums),
             Some(bit_vectors) => bit_vectors.sums(tile, sums),
@@ -140,7 +141,7 @@ mod tests {
     const VALUES: [f32; 12] =
         [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, f32::MIN_POSITIVE, 1e-45, 3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
-    fn ensemble(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeEnsemble<f32> {
+    fn spec(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeSpec<f32> {
         let sets =
             (0..SETS).map(|_| ValueSet::of_values((0..random(30)).map(|_| VALUES[random(VALUES.len())]))).collect();
         let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets, sets };
@@ -183,7 +184,7 @@ mod tests {
             }
             spec.nodes.extend(nodes);
         }
-        TreeEnsemble::build(&spec).unwrap()
+        spec
     }
 
     fn shapes() -> impl Strategy<Value = Shape> {
@@ -214,38 +215,56 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 33) as usize % below
             };
-            let ensemble = ensemble(&shape, &mut random);
+            let spec = spec(&shape, &mut random);
             let width = shape.features + 1;
             let values = VALUES.len() - usize::from(!with_missing);
             let table: Vec<f32> = (0..rows * width).map(|_| VALUES[random(values)]).collect();
-            let mut expected = vec![Score::default(); rows * shape.targets];
-            ensemble.scores(&table, width, Aggregate::Sum, &mut expected);
-            let expected: Vec<u32> = expected.iter().map(|score| score.value.to_bits()).collect();
-
-            let kernel = Kernel::new(&ensemble).unwrap();
-            let bits = |sums: &[f32]| sums.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>();
-            let mut sums = vec![0.0; rows * shape.targets];
-            kernel.sums_of_rows(&table, width, &mut sums);
-            prop_assert_eq!(&bits(&sums), &expected);
-            let columns: Vec<Vec<f32>> =
-                (0..width).map(|f| table.iter().skip(f).step_by(width).copied().collect()).collect();
-            let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
-            kernel.sums_of_columns(&columns, &mut sums);
-            prop_assert_eq!(&bits(&sums), &expected);
-            // Each way by itself, whatever would be chosen.
-            let Flat { trees, features, derived } = flatten(&ensemble).unwrap();
-            let mut tile = Tile::new(features, derived.len());
-            let rows = rows.min(TILE);
-            tile.take_rows(&table[..rows * width], width);
-            tile.derive(&derived);
-            let (sums, expected) = (&mut sums[..rows * shape.targets], &expected[..rows * shape.targets]);
-            kernel.walk.sums(&tile, sums);
-            prop_assert_eq!(&bits(sums), expected);
-            kernel.walk.sums_of_few(&tile, sums);
-            prop_assert_eq!(&bits(sums), expected);
-            BitVectors::new(&trees, shape.targets).unwrap().sums(&tile, sums);
-            prop_assert_eq!(&bits(sums), expected);
+            check(&TreeEnsemble::build(&spec).unwrap(), &table, width, f32::to_bits);
+            let weight = |w: &LeafWeight<f32>| {
+                LeafWeight { tree: w.tree, node: w.node, target: w.target, weight: f64::from(w.weight) / 3.0 }
+            };
+            let TreeSpec { nodes, weights, targets, sets } = spec;
+            let weights = weights.iter().map(weight).collect();
+            let wide = TreeSpec { nodes, weights, targets, sets };
+            check(&TreeEnsemble::build(&wide).unwrap(), &table, width, f64::to_bits);
         }
+    }
+
+    /// Every way through the trees gives the bits of the plain walk.
+    fn check<W: Weight, B: PartialEq + std::fmt::Debug>(
+        ensemble: &TreeEnsemble<f32, W>,
+        table: &[f32],
+        width: usize,
+        to_bits: impl Fn(W) -> B,
+    ) {
+        let (rows, targets) = (table.len() / width, ensemble.targets());
+        let mut expected = vec![Score::default(); rows * targets];
+        ensemble.scores(table, width, Aggregate::Sum, &mut expected);
+        let expected: Vec<B> = expected.iter().map(|score| to_bits(score.value)).collect();
+
+        let kernel = Kernel::new(ensemble).unwrap();
+        let bits = |sums: &[W]| sums.iter().map(|sum| to_bits(*sum)).collect::<Vec<_>>();
+        let mut sums = vec![W::default(); rows * targets];
+        kernel.sums_of_rows(table, width, &mut sums);
+        assert_eq!(bits(&sums), expected);
+        let columns: Vec<Vec<f32>> =
+            (0..width).map(|f| table.iter().skip(f).step_by(width).copied().collect()).collect();
+        let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+        kernel.sums_of_columns(&columns, &mut sums);
+        assert_eq!(bits(&sums), expected);
+        // Each way by itself, whatever would be chosen.
+        let Flat { trees, features, derived } = flatten(ensemble).unwrap();
+        let mut tile = Tile::new(features, derived.len());
+        let rows = rows.min(TILE);
+        tile.take_rows(&table[..rows * width], width);
+        tile.derive(&derived);
+        let (sums, expected) = (&mut sums[..rows * targets], &expected[..rows * targets]);
+        kernel.walk.sums(&tile, sums);
+        assert_eq!(bits(sums), expected);
+        kernel.walk.sums_of_few(&tile, sums);
+        assert_eq!(bits(sums), expected);
+        BitVectors::new(&trees, targets).unwrap().sums(&tile, sums);
+        assert_eq!(bits(sums), expected);
     }
 
     #[test]
@@ -257,7 +276,7 @@ mod tests {
         };
         let shape =
             Shape { trees: 1, leaves: 100_000, is_chain: false, features: 5, targets: 1, for_all: true, mixed: false };
-        let ensemble = ensemble(&shape, &mut random);
+        let ensemble = TreeEnsemble::build(&spec(&shape, &mut random)).unwrap();
         let table: Vec<f32> = (0..200 * 5).map(|_| VALUES[random(VALUES.len())]).collect();
         let mut expected = vec![Score::default(); 200];
         ensemble.scores(&table, 5, Aggregate::Sum, &mut expected);

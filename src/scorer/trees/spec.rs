@@ -49,7 +49,7 @@ pub struct NodeSpec<T> {
 
 /// What a leaf adds to a target (an output of a regressor, or a class).
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeafWeight<T> {
+pub struct LeafWeight<W> {
     /// The leaf's tree.
     pub tree: i64,
     /// The leaf's number in that tree.
@@ -57,16 +57,16 @@ pub struct LeafWeight<T> {
     /// Which target.
     pub target: usize,
     /// How much.
-    pub weight: T,
+    pub weight: W,
 }
 
-/// An ensemble as a model file describes it.
+/// An ensemble as a model file describes it, with features of type `T` and weights of type `W`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TreeSpec<T> {
+pub struct TreeSpec<T, W = T> {
     /// All nodes; the first of each tree is its root. Trees are summed in the order in which they come.
     pub nodes: Vec<NodeSpec<T>>,
     /// Weights of the leaves, in any order; those of one leaf are added in the order in which they come.
-    pub weights: Vec<LeafWeight<T>>,
+    pub weights: Vec<LeafWeight<W>>,
     /// Number of targets.
     pub targets: usize,
     /// What [`Comparison::Member`] asks about; several nodes may ask about one set.
