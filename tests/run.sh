@@ -3,7 +3,7 @@
 #
 # Debian packages are installed only where they are missing, and only by root. Everything else goes below target/:
 # emulators of S3 (moto, Python) and of Azure's blob storage (azurite, Node.js), which the tests of module `stores`
-# start on free ports of this machine and stop again.
+# start on free ports of this machine and stop again, and ONNX Runtime (Python), which those of `onnx_runtime` load.
 #
 # Arguments are handed on to the tests: tests/run.sh policies runs the tests with `policies` in their name.
 set -euo pipefail
@@ -50,14 +50,16 @@ need npm --version -- nodejs npm
 
 # Each is marked with what it holds, so that a change here installs it anew and nothing else does.
 s3=("moto[s3]==5.2.5" "flask==3.1.3" "flask-cors==6.0.5")
+onnx_runtime=("onnxruntime==1.31.1")
 azure=("azurite@3.35.0")
 mkdir -p target
 
-if [ "$(cat target/test-venv/.holds 2>/dev/null)" != "${s3[*]}" ]; then
+python=("${s3[@]}" "${onnx_runtime[@]}")
+if [ "$(cat target/test-venv/.holds 2>/dev/null)" != "${python[*]}" ]; then
     rm -rf target/test-venv
     quietly python3 -m venv target/test-venv
-    quietly target/test-venv/bin/pip --quiet --disable-pip-version-check install "${s3[@]}"
-    echo "${s3[*]}" >target/test-venv/.holds
+    quietly target/test-venv/bin/pip --quiet --disable-pip-version-check install "${python[@]}"
+    echo "${python[*]}" >target/test-venv/.holds
 fi
 if [ "$(cat target/npm/.holds 2>/dev/null)" != "${azure[*]}" ]; then
     rm -rf target/npm

@@ -13,7 +13,7 @@ pub struct InspectArgs {
 }
 
 pub fn inspect(args: &InspectArgs) -> ExitCode {
-    match scorer::load(&args.model) {
+    match scorer::load(&args.model, &scorer::ModelSettings::default()) {
         Ok(scorer) => {
             let _ = write!(std::io::stdout(), "{}", description(&args.model.display().to_string(), scorer.as_ref()));
             ExitCode::Success
