@@ -4,7 +4,8 @@
 # Debian packages are installed only where they are missing, and only by root. Everything else goes below target/:
 # emulators of S3 (moto, Python) and of Azure's blob storage (azurite, Node.js), which the tests of module `stores`
 # start on free ports of this machine and stop again; the ONNX project's own tests of operators (onnx, Python; its later
-# versions hold none); and ONNX Runtime, which says what is right in further cases, made by tests/onnx/make_cases.py.
+# versions hold none); and ONNX Runtime (Python), which the tests of `onnx_runtime` load, and which says what is right in
+# the cases that tests/onnx/make_cases.py makes.
 #
 # Arguments are handed on to the tests: tests/run.sh policies runs the tests with `policies` in their name.
 set -euo pipefail
