@@ -14,6 +14,8 @@ mod build;
 mod ensemble;
 mod flat;
 mod kernel;
+mod ranks;
+mod search;
 mod spec;
 mod tile;
 mod vector;
