@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the loop that batchscore is compared with; its packages go to a virtual environment below target/ on first use.
+# Runs one of the scripts beside it: run.sh SCRIPT [ARGUMENT ...]. Their packages go to a virtual environment below target/
+# on first use.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=$here/../../target/peers-venv
@@ -8,4 +9,6 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
     cp "$here/requirements.txt" "$venv/installed.txt"
 fi
-exec "$venv/bin/python" "$here/pyarrow_onnxruntime.py" "$@"
+script=$1
+shift
+exec "$venv/bin/python" "$here/$script" "$@"

@@ -9,6 +9,8 @@ use crate::series::{Series, Variant, alternate};
 use crate::table::{Goal, Table};
 use crate::{Bench, Result};
 
+const LOOP: &str = "pyarrow_onnxruntime.py";
+
 /// pyarrow's own default is the larger one.
 const BATCH_SIZES: [usize; 2] = [8192, 65_536];
 
@@ -16,7 +18,7 @@ const BATCH_SIZES: [usize; 2] = [8192, 65_536];
 pub(crate) fn run(bench: &Bench) -> Result<Table> {
     let peers = bench.home.join("peers");
     // Makes the virtual environment where there is none.
-    process::run(Command::new(peers.join("run.sh")).arg("--help"))?;
+    process::run(Command::new(peers.join("run.sh")).args([LOOP, "--help"]))?;
 
     let mut table = Table::new("our speed-up");
     for (title, layout) in [("plain", Layout::Plain), ("as by pyarrow", Layout::Pyarrow)] {
@@ -49,7 +51,7 @@ fn python_loop(bench: &Bench, peers: &Path, input: &Path, batch_size: usize) -> 
         std::fs::remove_file(&output)?;
     }
     let mut command = Command::new(peers.join("run.sh"));
-    command.arg(bench.model("logistic_28_no_zipmap.onnx")).arg(input).arg(&output);
+    command.arg(LOOP).arg(bench.model("logistic_28_no_zipmap.onnx")).arg(input).arg(&output);
     command.args(["--batch-size", &batch_size.to_string()]);
     Ok(process::run(&mut command)?.0)
 }

@@ -65,7 +65,7 @@ struct Features {
 }
 
 /// A model of boosted trees.
-struct BoostedScorer<W> {
+struct BoostedScorer<W: Real> {
     description: String,
     trees: TreeEnsemble<f32, W>,
     /// The fast way through the trees.

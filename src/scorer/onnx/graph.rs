@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tract_onnx::model::OnnxOpRegister;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
 use crate::scorer::{ModelError, OperatorCount};
@@ -12,11 +12,35 @@ use crate::scorer::{ModelError, OperatorCount};
 /// Operator domains whose names tract's register (which knows no domains) stands for.
 const DOMAINS: [&str; 5] = ["", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "com.microsoft"];
 
+/// Gives each tensor of a sequence that the graph gives out as an output of its own, named `<sequence>_<number>`.
+fn take_sequences_apart(graph: &mut GraphProto) {
+    for place in (0..graph.output.len()).rev() {
+        let name = graph.output[place].name.clone();
+        let made = |node: &NodeProto| node.op_type == "SequenceConstruct" && node.output.first() == Some(&name);
+        let Some(maker) = graph.node.iter().position(made) else { continue };
+        if graph.node.iter().any(|node| node.input.contains(&name)) {
+            continue;
+        }
+        let parts = graph.node.remove(maker).input;
+        let part = |number: usize| format!("{name}_{number}");
+        graph.node.extend(parts.iter().enumerate().map(|(number, input)| NodeProto {
+            input: vec![input.clone()],
+            output: vec![part(number)],
+            op_type: "Identity".to_owned(),
+            ..NodeProto::default()
+        }));
+        let outputs = (0..parts.len()).map(|number| ValueInfoProto { name: part(number), ..ValueInfoProto::default() });
+        graph.output.splice(place..=place, outputs);
+    }
+}
+
 /// Reads the protobuf at `path`.
 pub(super) fn read(path: &Path) -> Result<ModelProto, ModelError> {
     let name = || path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| ModelError::Unreadable { path: name(), source })?;
-    parse(&bytes).map_err(|cause| ModelError::NotOnnx { path: name(), cause })
+    let mut model = parse(&bytes).map_err(|cause| ModelError::NotOnnx { path: name(), cause })?;
+    model.graph.iter_mut().for_each(take_sequences_apart);
+    Ok(model)
 }
 
 fn parse(bytes: &[u8]) -> Result<ModelProto, String> {

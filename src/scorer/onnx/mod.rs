@@ -13,6 +13,7 @@
 
 mod choice;
 mod classes;
+mod dry_run;
 mod exp;
 mod features;
 mod gather;
@@ -40,6 +41,7 @@ use tract_onnx::model::{Onnx, OnnxOpRegister};
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
+use self::dry_run::{DryRun, zeros};
 use self::features::RowLength;
 use self::head::{Head, Split};
 use self::onnx_runtime::{Library, Sessions};
@@ -60,9 +62,6 @@ const RUN_ROWS: usize = 1024;
 /// Mini-batches are filled up to a multiple of it. On a network of 28-256-256-64-1, 16 rows a run were as fast per row
 /// as 64 or 256, and a mini-batch of 10 rows cost a third of what it costs with 64.
 const FALLBACK_ROWS: usize = 16;
-
-/// Rows of the run at load time. More than one, to tell the axis of rows from axes of length one.
-const DRY_RUN_ROWS: usize = 3;
 
 /// A model in an ONNX file.
 pub struct OnnxScorer {
@@ -107,9 +106,9 @@ impl OnnxScorer {
                 None => prepare(&onnx, model, &known, least, directory).map_err(unusable)?,
             },
         };
-        let Prepared { head, plan, outputs, rows } = prepared;
-        let layout = OutputLayout::of_run(graph, &outputs, rows).map_err(unusable)?;
-        let signature = Signature { outputs: output_specs(graph, &layout, &outputs), inputs };
+        let Prepared { head, plan, dry_run } = prepared;
+        let layout = OutputLayout::of_run(graph, &dry_run).map_err(unusable)?;
+        let signature = Signature { outputs: output_specs(graph, &layout, &dry_run), inputs };
         let own = own_operators();
         let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
         Ok(OnnxScorer { head, plan, signature, needs, layout, operators, reason: String::new() })
@@ -225,13 +224,11 @@ fn known_inputs(graph: &GraphProto, inputs: &[TensorSpec]) -> (Vec<TensorSpec>, 
     (known, least)
 }
 
-/// A graph that is ready to run, and what came out of its first run.
+/// A graph that is ready to run, and what came out of its first runs.
 struct Prepared {
     head: Option<Head>,
     plan: Plan,
-    outputs: TVec<TValue>,
-    /// Rows of the run.
-    rows: usize,
+    dry_run: DryRun,
 }
 
 /// The graph with its head taken off, if it has one and the rest takes any number of rows.
@@ -246,13 +243,12 @@ fn with_head(
     let Some(Split { head, rest, rest_inputs }) = guarded(|| head::split(model, inputs))? else { return Ok(None) };
     let prepared = guarded(|| {
         let plan = Plan::prepare(onnx.parse(&rest, directory)?.model, &rest_inputs, Rows::Any)?;
-        let zeros = [0.0; DRY_RUN_ROWS];
-        let outputs = plan.run(head.eval(&vec![&zeros[..]; *features])?)?;
-        Ok((plan, outputs))
+        let dry_run = DryRun::new(&plan, |rows| head.eval(&vec![&vec![0.0; rows][..]; *features]))?;
+        Ok((plan, dry_run))
     });
     // What is wrong with the rest is told when the whole graph is prepared.
-    let Ok((plan, outputs)) = prepared else { return Ok(None) };
-    Ok(Some(Prepared { head: Some(head), plan, outputs, rows: DRY_RUN_ROWS }))
+    let Ok((plan, dry_run)) = prepared else { return Ok(None) };
+    Ok(Some(Prepared { head: Some(head), plan, dry_run }))
 }
 
 /// The whole graph, for any number of rows where that can be.
@@ -267,12 +263,8 @@ fn prepare(
         guarded(|| {
             let parsed = onnx.parse(model, directory)?;
             let plan = Plan::prepare(parsed.model, inputs, rows)?;
-            let rows = match rows {
-                Rows::Any => DRY_RUN_ROWS,
-                Rows::Fixed(rows) => rows,
-            };
-            let outputs = plan.run(zeros(inputs, rows, least_features)?)?;
-            Ok(Prepared { head: None, plan, outputs, rows })
+            let dry_run = DryRun::new(&plan, |rows| zeros(inputs, rows, least_features))?;
+            Ok(Prepared { head: None, plan, dry_run })
         })
     };
     match signature::fixed_rows(inputs)? {
@@ -291,31 +283,9 @@ fn prepare_sessions(
 ) -> Result<Prepared, String> {
     let names = inputs.iter().map(|input| input.name.clone()).collect();
     let sessions = Sessions::new(library.clone(), model, path, names)?;
-    let (plan_rows, rows) = match signature::fixed_rows(inputs)? {
-        Some(rows) => (Rows::Fixed(rows), rows),
-        None => (Rows::Any, DRY_RUN_ROWS),
-    };
-    let plan = Plan::of_sessions(sessions, plan_rows);
-    let outputs = guarded(|| plan.run(zeros(inputs, rows, least_features)?))?;
-    Ok(Prepared { head: None, plan, outputs, rows })
-}
-
-/// Inputs of `rows` rows of zeros; axes that the model leaves open are `open` long.
-fn zeros(inputs: &[TensorSpec], rows: usize, open: usize) -> TractResult<TVec<TValue>> {
-    let zeros = |input: &TensorSpec| {
-        let mut shape: TVec<usize> = tvec![rows];
-        shape.extend(input.shape.iter().skip(1).map(|axis| match axis {
-            Dimension::Fixed(n) => *n,
-            Dimension::Symbol(_) => open,
-        }));
-        let datum_type = signature::datum_type(input.element);
-        if datum_type == String::datum_type() {
-            Ok(tract_ndarray::ArrayD::<String>::default(&*shape).into_tvalue())
-        } else {
-            Ok(Tensor::zero_dt(datum_type, &shape)?.into_tvalue())
-        }
-    };
-    inputs.iter().map(zeros).collect()
+    let plan = Plan::of_sessions(sessions, signature::fixed_rows(inputs)?.map_or(Rows::Any, Rows::Fixed));
+    let dry_run = guarded(|| DryRun::new(&plan, |rows| zeros(inputs, rows, least_features)))?;
+    Ok(Prepared { head: None, plan, dry_run })
 }
 
 /// Runs what tract may panic at when a model is not what it should be, and turns that into a cause.
@@ -326,8 +296,8 @@ fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     }
 }
 
-/// Outputs as they are declared, and as they came out where they are not.
-fn output_specs(graph: &GraphProto, layout: &OutputLayout, run: &[TValue]) -> Vec<TensorSpec> {
-    let outputs = graph.output.iter().zip(layout.elements()).zip(run);
-    outputs.map(|((output, element), tensor)| signature::output(output, element, tensor)).collect()
+/// The outputs that give columns: as they are declared, and as they came out where they are not.
+fn output_specs(graph: &GraphProto, layout: &OutputLayout, run: &DryRun) -> Vec<TensorSpec> {
+    let spec = |(index, element): (usize, _)| signature::output(&graph.output[index], element, &run.outputs[index]);
+    layout.outputs().map(spec).collect()
 }

@@ -110,7 +110,9 @@ fn outputs(
         }
     }
     parsed.set_input_outlets(&open)?;
-    TypedSimplePlan::new(parsed.into_optimized()?)?.run(given)
+    let mut typed = parsed.into_typed()?;
+    ops::replace(&mut typed);
+    TypedSimplePlan::new(typed.into_optimized()?)?.run(given)
 }
 
 /// Strings are compared exactly.
@@ -195,13 +197,6 @@ fn verdicts(onnx: &Onnx, cases: &[Case]) -> BTreeMap<String, Verdict> {
     verdicts.into_inner().unwrap()
 }
 
-/// tract with our operators, as models are loaded.
-fn ours() -> Onnx {
-    let mut onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-    ops::register(&mut onnx.op_register);
-    onnx
-}
-
 /// The last cause of an error, which is the same for tests that fail for the same reason.
 fn root(cause: &str) -> String {
     let last = cause.rsplit(": ").next().unwrap_or(cause);
@@ -239,7 +234,7 @@ fn operators_of_onnx() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cases = cases(&data().join("node"), TOLERANCE);
     assert_eq!(cases.len(), NODE_TESTS, "the package is another version");
-    let ours = verdicts(&ours(), &cases);
+    let ours = verdicts(&super::tract(), &cases);
     std::fs::write(project.join("target/onnx-tests.txt"), report(&ours)).unwrap();
     let names = ours.iter().filter(|(_, verdict)| verdict.passes()).map(|(name, _)| format!("{name}\n"));
     std::fs::write(project.join("target/onnx-passing.txt"), names.collect::<String>()).unwrap();
@@ -275,7 +270,7 @@ fn operators_of_onnx_ml_give_what_onnx_runtime_gives() {
         case.tolerance = PROBIT;
     }
     assert!(cases.len() > 800, "only {} cases", cases.len());
-    let verdicts = verdicts(&ours(), &cases);
+    let verdicts = verdicts(&super::tract(), &cases);
     let report = report(&verdicts);
     std::fs::write(project.join("target/onnx-cases.txt"), &report).unwrap();
     assert!(verdicts.values().all(|verdict| *verdict == Verdict::Passes), "{report}");
@@ -289,14 +284,14 @@ fn convolutional_networks() {
     let models: Vec<PathBuf> =
         sorted(&folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "onnx")).collect();
     assert_eq!(models.len(), 9);
-    let onnx = ours();
+    let onnx = super::tract();
     for path in models {
         let name = file_name(&path);
         let result = guarded(|| {
             let model = onnx.proto_model_for_path(&path)?;
             let graph = model.graph.as_ref().unwrap();
             let inputs = super::signature::inputs(graph).map_err(TractError::msg)?;
-            let zeros = super::zeros(&inputs, 1, 1)?;
+            let zeros = super::dry_run::zeros(&inputs, 1, 1)?;
             let inputs: Vec<Tensor> = zeros
                 .into_iter()
                 .map(|zeros| {

@@ -7,6 +7,7 @@ use tract_onnx::tract_core::plan::SimpleState;
 use tract_onnx::tract_hir::internal::{InferenceFact, ToDim};
 
 use super::onnx_runtime::Sessions;
+use super::ops;
 use super::signature::datum_type;
 use crate::scorer::{Dimension, TensorSpec};
 
@@ -48,6 +49,8 @@ impl Plan {
             let shape: TVec<TDim> = input.shape.iter().enumerate().map(dimension).collect();
             model.set_input_fact(index, InferenceFact::dt_shape(datum_type(input.element), shape))?;
         }
+        let mut model = model.into_typed()?;
+        ops::replace(&mut model);
         let plan = TypedSimplePlan::new(model.into_optimized()?)?;
         Ok(Plan { rows, runtime: Runtime::Tract { plan, states: Idle::default() } })
     }

@@ -4,7 +4,7 @@ use super::derived::{Derived, Questions};
 use super::ensemble::{Node, TreeEnsemble};
 use super::spec::Comparison;
 use super::value_set::ValueSet;
-use super::vector::Weight;
+use super::weight::Weight;
 
 /// A tree in which a row goes right when its value is above the threshold.
 #[derive(Debug, PartialEq)]

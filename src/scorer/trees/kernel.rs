@@ -1,26 +1,25 @@
 //! The fast ways through an ensemble, and which one to take.
 
-use super::bit_vectors::BitVectors;
+use super::bit_vectors::{BitVectors, MOST_LEAVES};
 use super::derived::Derived;
 use super::ensemble::TreeEnsemble;
 use super::flat::{Flat, FlatTree, flatten};
 use super::tile::{TILE, Tile};
-use super::vector::Weight;
 use super::walk::Walk;
+use super::weight::Weight;
+use crate::simd::Level;
 
-/// Most leaves of a tree that is evaluated as a set of leaves. Beyond, asking all nodes costs more than walking to a
-/// leaf.
-const MOST_LEAVES: usize = 128;
-
-/// Rows up to which each row walks by itself through several trees at once.
-const FEW_ROWS: usize = 4;
+/// Rows up to which each row walks by itself through several trees at once, where they could go together through sets of
+/// leaves, or walk together.
+const FEW_FOR_SETS: usize = 2;
+const FEW_FOR_WALKS: usize = 4;
 
 /// Most columns of answers to questions of membership: with more, a tile leaves a core's caches.
 const MOST_DERIVED: usize = 1 << 14;
 
 /// Sums of leaf weights over many rows, made for the shapes of an ensemble's trees. The sums are, bit for bit, those of
 /// [`TreeEnsemble::scores`].
-pub struct Kernel<W = f32> {
+pub struct Kernel<W: Weight = f32> {
     bit_vectors: Option<BitVectors<W>>,
     walk: Walk<W>,
     derived: Derived,
@@ -40,11 +39,8 @@ impl<W: Weight> Kernel<W> {
         }
         let mut scored = vec![false; targets];
         trees.iter().flat_map(|tree| &tree.targets).for_each(|target| scored[*target as usize] = true);
-        let bit_vectors = if trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES {
-            Some(BitVectors::new(&trees, targets)?)
-        } else {
-            None
-        };
+        let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
+        let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
         Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets)?, derived, features, targets, scored })
     }
 
@@ -105,9 +101,9 @@ impl<W: Weight> Kernel<W> {
 
     fn sums(&self, tile: &Tile, sums: &mut [W]) {
         match &self.bit_vectors {
-            _ if tile.rows() <= FEW_ROWS => self.walk.sums_of_few(tile, sums),
-            Some(bit_vectors) => bit_vectors.sums(tile, sums),
-            None => self.walk.sums(tile, sums),
+            Some(bit_vectors) if tile.rows() > FEW_FOR_SETS => bit_vectors.sums(Level::get(), tile, sums),
+            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(tile, sums),
+            _ => self.walk.sums_of_few(tile, sums),
         }
     }
 }
@@ -133,6 +129,8 @@ mod tests {
         /// Each leaf has weights for all targets, or for one of its tree.
         for_all: bool,
         mixed: bool,
+        /// Thresholds are all over, so that there are many.
+        spread: bool,
     }
 
     const SETS: u32 = 3;
@@ -140,6 +138,11 @@ mod tests {
     /// Numbers that meet each other often, and the odd ones.
     const VALUES: [f32; 12] =
         [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, f32::MIN_POSITIVE, 1e-45, 3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+
+    /// One of many.
+    fn number(random: usize) -> f32 {
+        random as f32 / 1024.0 - 512.0
+    }
 
     fn spec(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeSpec<f32> {
         let sets =
@@ -162,7 +165,7 @@ mod tests {
                     Comparison::NotEqual,
                     Comparison::Member(random(SETS as usize) as u32),
                 ];
-                let threshold = VALUES[random(VALUES.len())];
+                let threshold = if shape.spread { number(random(1 << 20)) } else { VALUES[random(VALUES.len())] };
                 nodes[parent as usize].split = Some(Split {
                     feature: random(shape.features),
                     comparison: comparisons[if shape.mixed { random(comparisons.len()) } else { 0 }],
@@ -188,8 +191,9 @@ mod tests {
     }
 
     fn shapes() -> impl Strategy<Value = Shape> {
-        (1usize..6, 1usize..300, any::<bool>(), 1usize..9, 1usize..4, any::<bool>(), any::<bool>()).prop_map(
-            |(trees, leaves, is_chain, features, targets, for_all, mixed)| Shape {
+        let flags = any::<[bool; 4]>();
+        (1usize..6, 1usize..300, 1usize..9, 1usize..4, flags).prop_map(
+            |(trees, leaves, features, targets, [is_chain, for_all, mixed, spread])| Shape {
                 trees,
                 leaves,
                 is_chain,
@@ -197,6 +201,7 @@ mod tests {
                 targets,
                 for_all,
                 mixed,
+                spread,
             },
         )
     }
@@ -218,7 +223,12 @@ mod tests {
             let spec = spec(&shape, &mut random);
             let width = shape.features + 1;
             let values = VALUES.len() - usize::from(!with_missing);
-            let table: Vec<f32> = (0..rows * width).map(|_| VALUES[random(values)]).collect();
+            let mut value = || match random(4) {
+                0 if shape.spread => VALUES[random(values)],
+                _ if shape.spread => number(random(1 << 20)),
+                _ => VALUES[random(values)],
+            };
+            let table: Vec<f32> = (0..rows * width).map(|_| value()).collect();
             check(&TreeEnsemble::build(&spec).unwrap(), &table, width, f32::to_bits);
             let weight = |w: &LeafWeight<f32>| {
                 LeafWeight { tree: w.tree, node: w.node, target: w.target, weight: f64::from(w.weight) / 3.0 }
@@ -263,8 +273,13 @@ mod tests {
         assert_eq!(bits(sums), expected);
         kernel.walk.sums_of_few(&tile, sums);
         assert_eq!(bits(sums), expected);
-        BitVectors::new(&trees, targets).unwrap().sums(&tile, sums);
-        assert_eq!(bits(sums), expected);
+        if trees.iter().all(|tree| tree.leaves() <= MOST_LEAVES) {
+            let bit_vectors = BitVectors::new(&trees, targets).unwrap();
+            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+                bit_vectors.sums(level, &tile, sums);
+                assert_eq!(bits(sums), expected, "{}", level.name());
+            }
+        }
     }
 
     #[test]
@@ -274,8 +289,16 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
         };
-        let shape =
-            Shape { trees: 1, leaves: 100_000, is_chain: false, features: 5, targets: 1, for_all: true, mixed: false };
+        let shape = Shape {
+            trees: 1,
+            leaves: 100_000,
+            is_chain: false,
+            features: 5,
+            targets: 1,
+            for_all: true,
+            mixed: false,
+            spread: false,
+        };
         let ensemble = TreeEnsemble::build(&spec(&shape, &mut random)).unwrap();
         let table: Vec<f32> = (0..200 * 5).map(|_| VALUES[random(VALUES.len())]).collect();
         let mut expected = vec![Score::default(); 200];

@@ -57,6 +57,11 @@ impl Tile {
         self.has_missing
     }
 
+    /// The columns.
+    pub(super) fn columns(&self) -> &[[f32; TILE]] {
+        self.values.as_chunks().0
+    }
+
     /// Columns of [`TILE`] values each.
     pub(super) fn values(&self) -> &[f32] {
         &self.values

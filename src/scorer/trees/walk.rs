@@ -6,7 +6,7 @@
 
 use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
-use super::vector::Weight;
+use super::weight::Weight;
 
 /// Walks side by side.
 const LANES: usize = 16;
@@ -22,19 +22,21 @@ pub(super) struct Walk<W> {
     trees: Vec<Tree>,
     weights: Vec<W>,
     targets: usize,
+    /// Where the weights of each node begin, if it is a leaf.
+    leaf_weights: Vec<u32>,
     /// All features that nodes look at are below; at least 1, as leaves look at the first.
     features: usize,
+    /// Bits of a feature's number.
+    feature_bits: u32,
 }
 
-/// A node; the right child follows the left one. A leaf leads to itself: nothing is above its threshold.
+/// A node; the right child follows the left one. A leaf leads to itself: nothing is above its threshold. Half as many bytes
+/// as an easier form would have let trees stay in the nearest cache.
 #[derive(Clone, Copy)]
 struct WalkNode {
     threshold: f32,
-    /// The feature, and in the lowest bit whether a missing value goes right.
-    feature: u32,
-    left: u32,
-    /// Where a leaf's weights begin.
-    weights: u32,
+    /// From the lowest bit on: the feature, whether a missing value goes right, and the left child, counted from the root.
+    link: u32,
 }
 
 struct Tree {
@@ -46,7 +48,21 @@ struct Tree {
 impl<W: Weight> Walk<W> {
     /// Nothing when the tables would be too large to be numbered.
     pub(super) fn new(trees: &[FlatTree<W>], targets: usize) -> Option<Self> {
-        let mut made = Walk { nodes: vec![], trees: vec![], weights: vec![], targets, features: 1 };
+        let features = trees.iter().flat_map(|tree| &tree.nodes).map(|node| match node {
+            FlatNode::Split { feature, .. } => *feature as usize + 1,
+            FlatNode::Leaf(_) => 1,
+        });
+        let features = features.max()?;
+        let feature_bits = features.next_power_of_two().trailing_zeros();
+        let mut made = Walk {
+            nodes: vec![],
+            trees: vec![],
+            weights: vec![],
+            targets,
+            leaf_weights: vec![],
+            features,
+            feature_bits,
+        };
         for tree in trees {
             made.push(tree)?;
         }
@@ -56,31 +72,38 @@ impl<W: Weight> Walk<W> {
     fn push(&mut self, tree: &FlatTree<W>) -> Option<()> {
         let root = self.nodes.len();
         let first_weight = self.weights.len();
-        // Numbers must fit once all nodes and weights are there, and features leave room for a bit.
-        u32::try_from(root + 2 * tree.nodes.len()).ok()?;
+        // Numbers must fit once all nodes and weights are there.
+        u32::try_from(root + tree.nodes.len()).ok()?;
         u32::try_from(first_weight + tree.weights.len()).ok()?;
+        let left_bits = u32::BITS.checked_sub(self.feature_bits + 1)?;
+        if tree.nodes.len() as u64 > 1 << left_bits {
+            return None;
+        }
         self.weights.extend(&tree.weights);
-        let nothing = WalkNode { threshold: f32::INFINITY, feature: 0, left: 0, weights: 0 };
+        let nothing = WalkNode { threshold: f32::INFINITY, link: 0 };
         self.nodes.push(nothing);
+        self.leaf_weights.push(0);
         let mut level = vec![(0u32, root)];
         let mut depth = 0;
         loop {
             let mut next = Vec::new();
             for (flat, place) in level {
-                self.nodes[place] = match tree.nodes[flat as usize] {
+                let (threshold, feature, missing_is_right, left) = match tree.nodes[flat as usize] {
                     FlatNode::Leaf(leaf) => {
-                        let weights = (first_weight + leaf as usize * tree.targets.len()) as u32;
-                        WalkNode { left: place as u32, weights, ..nothing }
+                        self.leaf_weights[place] = (first_weight + leaf as usize * tree.targets.len()) as u32;
+                        (f32::INFINITY, 0, false, place)
                     }
                     FlatNode::Split { feature, threshold, missing_is_right, left, right } => {
                         let child = self.nodes.len();
                         self.nodes.extend([nothing; 2]);
+                        self.leaf_weights.extend([0; 2]);
                         next.extend([(left, child), (right, child + 1)]);
-                        self.features = self.features.max(feature as usize + 1);
-                        let feature = feature.checked_mul(2)? | u32::from(missing_is_right);
-                        WalkNode { threshold, feature, left: child as u32, weights: 0 }
+                        (threshold, feature, missing_is_right, child)
                     }
                 };
+                let left = ((left - root) as u32).checked_shl(self.feature_bits + 1).unwrap_or(0);
+                let link = left | u32::from(missing_is_right) << self.feature_bits | feature;
+                self.nodes[place] = WalkNode { threshold, link };
             }
             if next.is_empty() {
                 break;
@@ -96,9 +119,9 @@ impl<W: Weight> Walk<W> {
     pub(super) fn sums(&self, tile: &Tile, sums: &mut [W]) {
         sums.fill(W::default());
         if tile.has_missing() {
-            rows(self, tile, sums, right_or_missing);
+            rows::<true, W>(self, tile, sums);
         } else {
-            rows(self, tile, sums, right);
+            rows::<false, W>(self, tile, sums);
         }
     }
 
@@ -107,16 +130,31 @@ impl<W: Weight> Walk<W> {
         sums.fill(W::default());
         for (row, sums) in sums.chunks_exact_mut(self.targets).enumerate() {
             if tile.has_missing() {
-                by_trees(self, tile.values(), row, sums, right_or_missing);
+                by_trees::<true, W>(self, tile.values(), row, sums);
             } else {
-                by_trees(self, tile.values(), row, sums, right);
+                by_trees::<false, W>(self, tile.values(), row, sums);
             }
         }
     }
 
     #[inline(always)]
+    fn feature(&self, node: WalkNode) -> usize {
+        (node.link & ((1 << self.feature_bits) - 1)) as usize
+    }
+
+    /// Where a row with the value `x` goes on from `node`, counted from the root.
+    #[inline(always)]
+    fn next<const MISSING: bool>(&self, node: WalkNode, x: f32) -> u32 {
+        let mut right = u32::from(x > node.threshold);
+        if MISSING {
+            right |= u32::from(x.is_nan()) & (node.link >> self.feature_bits);
+        }
+        (node.link >> (self.feature_bits + 1)) + right
+    }
+
+    #[inline(always)]
     fn add(&self, tree: &Tree, place: u32, sums: &mut [W]) {
-        let weights = &self.weights[self.nodes[place as usize].weights as usize..];
+        let weights = &self.weights[self.leaf_weights[place as usize] as usize..];
         for (target, weight) in tree.targets.iter().zip(weights) {
             let sum = &mut sums[*target as usize];
             *sum = *sum + *weight;
@@ -124,24 +162,14 @@ impl<W: Weight> Walk<W> {
     }
 }
 
-/// One where the row goes right; there is no missing value.
-#[inline(always)]
-fn right(node: &WalkNode, x: f32) -> u32 {
-    u32::from(x > node.threshold)
-}
-
-/// One where the row goes right.
-#[inline(always)]
-fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
-    u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
-}
-
-fn rows<W: Weight>(walk: &Walk<W>, tile: &Tile, sums: &mut [W], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+fn rows<const MISSING: bool, W: Weight>(walk: &Walk<W>, tile: &Tile, sums: &mut [W]) {
     assert!(tile.rows() <= TILE && tile.values().len() >= walk.features * TILE, "the tile has all features");
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for tree in &walk.trees {
+        let nodes = &walk.nodes[tree.root as usize..];
         for (start, sums) in (0..tile.rows()).step_by(LANES).zip(sums.chunks_mut(LANES * walk.targets)) {
-            let mut places = [tree.root; LANES];
+            let values = &tile.values()[start..];
+            let mut places = [0; LANES];
             let mut level = 0;
             while level < tree.depth {
                 let before = places;
@@ -153,47 +181,39 @@ fn rows<W: Weight>(walk: &Walk<W>, tile: &Tile, sums: &mut [W], step: impl Fn(&W
                         // `walk.features`, of all of which there are `TILE` values, as is asserted above; `start`
                         // is below `TILE`, and both are multiples of `LANES`.
                         let (node, x) = unsafe {
-                            let node = walk.nodes.get_unchecked(*place as usize);
-                            let index = (node.feature / 2) as usize * TILE + start + lane;
-                            (node, *tile.values().get_unchecked(index))
+                            let node = *nodes.get_unchecked(*place as usize);
+                            (node, *values.get_unchecked(walk.feature(node) * TILE + lane))
                         };
-                        *place = node.left + step(node, x);
+                        *place = walk.next::<MISSING>(node, x);
                     }
                 }
-                if places == before {
+                level += STRIDE;
+                if level > 8 && places == before {
                     break;
                 }
-                level += STRIDE;
             }
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(walk.targets)) {
-                walk.add(tree, *place, sums);
+                walk.add(tree, tree.root + *place, sums);
             }
         }
     }
 }
 
-fn by_trees<W: Weight>(
-    walk: &Walk<W>,
-    values: &[f32],
-    row: usize,
-    sums: &mut [W],
-    step: impl Fn(&WalkNode, f32) -> u32 + Copy,
-) {
+fn by_trees<const MISSING: bool, W: Weight>(walk: &Walk<W>, values: &[f32], row: usize, sums: &mut [W]) {
     for trees in walk.trees.chunks(LANES) {
-        let mut places = [0; LANES];
-        places.iter_mut().zip(trees).for_each(|(place, tree)| *place = tree.root);
         // Lanes without a tree walk the last one again.
         let last = trees.last().map_or(0, |tree| tree.root);
-        places[trees.len()..].fill(last);
+        let mut roots = [last; LANES];
+        roots.iter_mut().zip(trees).for_each(|(root, tree)| *root = tree.root);
+        let mut places = roots;
         let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
         let mut level = 0;
         while level < depth {
             let before = places;
             for _ in 0..STRIDE {
-                for place in &mut places {
-                    let node = &walk.nodes[*place as usize];
-                    let x = values[(node.feature / 2) as usize * TILE + row];
-                    *place = node.left + step(node, x);
+                for (place, root) in places.iter_mut().zip(roots) {
+                    let node = walk.nodes[*place as usize];
+                    *place = root + walk.next::<MISSING>(node, values[walk.feature(node) * TILE + row]);
                 }
             }
             if places == before {

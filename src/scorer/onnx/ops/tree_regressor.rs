@@ -1,5 +1,7 @@
 //! `ai.onnx.ml.TreeEnsembleRegressor`, and what `TreeEnsemble` does like it: sums or extremes of leaf weights, with base values.
 
+use std::collections::HashSet;
+
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -64,7 +66,14 @@ impl TreeEnsembleRegressor {
             weights: "target_weights",
             weights_as_tensor: "target_weights_as_tensor",
         };
-        Self::new(node, &described(node, &names, targets)?, function, PostTransform::of(node)?)
+        let mut described = described(node, &names, targets)?;
+        if targets == 1 {
+            // Of a leaf's weights ONNX Runtime takes the first when there is but one target. scikit-learn's exporter gives
+            // some leaves theirs several times.
+            let mut met = HashSet::new();
+            described.spec.weights.retain(|leaf| met.insert((leaf.tree, leaf.node)));
+        }
+        Self::new(node, &described, function, PostTransform::of(node)?)
     }
 
     /// The operator that `node` is, with trees and attributes as read from it.
