@@ -113,6 +113,9 @@ fn finish(objective: &str, targets: usize) -> Result<(Transform<f64>, Output), S
     let words: Vec<&str> = words.collect();
     let slope = words.iter().find_map(|word| word.strip_prefix("sigmoid:"));
     let slope = slope.map_or(Ok(1.0), |text| number(text, "sigmoid"))?;
+    if !(slope > 0.0 && f64::is_finite(slope)) {
+        return Err(format!("its sigmoid is {slope}, which is no steepness"));
+    }
     let one = |transform| match targets {
         1 => Ok((transform, Output::Values)),
         _ => Err(format!("its objective {name} gives one value, and it has trees for {targets}")),

@@ -16,6 +16,8 @@ mod lightgbm;
 mod numbers;
 mod output;
 mod real;
+#[cfg(test)]
+mod tests;
 mod ubjson;
 mod xgboost;
 
