@@ -132,9 +132,9 @@ fn a_model_is_known_by_what_is_in_the_file() {
     bring(&scene, "lgb_regression");
     for name in ["booster.model", "booster.json"] {
         scene.copy("tests/models/boosted/lgb_regression.txt", name);
-        scene.run().model(name).input("data.csv").to(name).ok();
+        scene.run().model(name).input("data.csv").to(&format!("{name}.out")).ok();
     }
-    let results = ["booster.model", "booster.json"].map(|name| scene.read(&format!("{name}/predictions.csv")));
+    let results = ["booster.model", "booster.json"].map(|name| scene.read(&format!("{name}.out/predictions.csv")));
     assert_eq!(results[0], results[1]);
 }
 

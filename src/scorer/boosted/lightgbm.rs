@@ -221,8 +221,8 @@ fn numerical(threshold: f64, decision: u8) -> Result<Question, String> {
     // LightGBM reads values near zero as zero, so that all of them go one way.
     let exact = rounded_down(threshold);
     let threshold = match exact {
-        t if t >= 0.0 && t < ZERO => ZERO,
-        t if t < 0.0 && t >= -ZERO => (-ZERO).next_down(),
+        t if (0.0..ZERO).contains(&t) => ZERO,
+        t if (-ZERO..0.0).contains(&t) => (-ZERO).next_down(),
         t => t,
     };
     let default_left = decision & 2 != 0;

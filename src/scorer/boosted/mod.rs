@@ -11,6 +11,7 @@
 //! float32.
 
 mod catboost;
+mod city_hash;
 mod encoding;
 mod lightgbm;
 mod numbers;
@@ -81,7 +82,7 @@ struct BoostedScorer<W> {
 }
 
 /// Extensions of the files that are looked at here.
-pub const EXTENSIONS: [&str; 8] = ["txt", "json", "ubj", "model", "lgb", "cbm", "bin", "deprecated"];
+pub const EXTENSIONS: [&str; 9] = ["txt", "json", "ubj", "model", "lgb", "xgb", "cbm", "bin", "deprecated"];
 
 /// Reads and prepares the model at `path`.
 pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
@@ -218,7 +219,9 @@ fn takes(features: &Features) -> Result<(FeatureNeeds, Vec<TensorSpec>), String>
         if let Some((feature, _)) =
             features.encodings.iter().find(|(feature, _)| element(*feature) == ElementType::String)
         {
-            return Err(format!("its feature {feature} has categories of text, and no name to find its column by"));
+            return Err(format!(
+                "its feature {feature} has categories, and no name to find its column by; train on a data frame with names"
+            ));
         }
         let shape = vec![rows(), Dimension::Fixed(features.count)];
         let input = TensorSpec { name: "features".to_owned(), element: ElementType::Float32, shape };

@@ -90,6 +90,7 @@ fn wrong_numbers_do_no_harm() {
         "xgb_dart.json",
         "cat_multiclass.json",
         "cat_lossguide.json",
+        "cat_one_hot.json",
     ] {
         let text = String::from_utf8(file(name)).unwrap();
         // Where numbers begin and end.
@@ -152,10 +153,10 @@ fn what_is_not_run_says_why_and_what_helps() {
         (xgboost.replace("reg:squarederror", "reg:mystery").into_bytes(), vec!["reg:mystery"]),
         (xgboost.replace("\"gbtree\"", "\"gblinear\"").into_bytes(), vec!["gblinear"]),
         (catboost.replace("\"Logloss\"", "\"Mystery\"").into_bytes(), vec!["Mystery"]),
-        (catboost.replace("\"FloatFeature\"", "\"OnlineCtr\"").into_bytes(), vec!["OnlineCtr"]),
+        (catboost.replace("\"FloatFeature\"", "\"OnlineCtr\"").into_bytes(), vec!["CTR", "one_hot_max_size"]),
         (
-            catboost.replace("\"float_features\"", "\"categorical_features\":[{}],\"float_features\"").into_bytes(),
-            vec!["categories", "before training"],
+            catboost.replace("\"float_features\"", "\"text_features\":[{}],\"float_features\"").into_bytes(),
+            vec!["text", "before training"],
         ),
     ] {
         let cause = refused(&bytes);
