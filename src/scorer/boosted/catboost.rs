@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::encoding::Encoding;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, number};
 use super::output::{Adjustment, Classes, Finish, Output, Transform};
 use super::{Features, Model};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
@@ -24,7 +25,9 @@ struct File<'f> {
     oblivious_trees: Option<Vec<ObliviousTree<'f>>>,
     #[serde(borrow)]
     trees: Option<Vec<Node<'f>>>,
-    scale_and_bias: Option<(f64, Several)>,
+    /// A factor, and an addend for each output in an array of their own.
+    #[serde(borrow)]
+    scale_and_bias: Option<&'f RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -107,15 +110,7 @@ struct Node<'f> {
     #[serde(borrow)]
     right: Option<Box<Node<'f>>>,
     #[serde(borrow)]
-    value: Option<&'f serde_json::value::RawValue>,
-}
-
-/// One number for all outputs, or one for each.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Several {
-    One(f64),
-    Each(Vec<f64>),
+    value: Option<&'f RawValue>,
 }
 
 /// Reads the model in `json`.
@@ -130,12 +125,8 @@ pub(super) fn read(json: &str) -> Result<Model<f64>, String> {
         );
     }
     let objective = file.model_info.params.loss_function.r#type;
-    let (scale, bias) = match file.scale_and_bias {
-        Some((scale, Several::One(bias))) => (scale, vec![bias]),
-        Some((scale, Several::Each(bias))) => (scale, bias),
-        None => (1.0, vec![0.0]),
-    };
-    let targets = bias.len().max(1);
+    let (scale, bias) = scale_and_bias(file.scale_and_bias)?;
+    let targets = bias.len();
     let classes = file.model_info.class_params.map(|parameters| classes(&parameters.class_names));
     let (transform, output) = finish(&objective, targets, classes)?;
     let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![] };
@@ -174,6 +165,17 @@ pub(super) fn read(json: &str) -> Result<Model<f64>, String> {
         trees: spec,
         finish: Finish { adjustment: Adjustment::ScaleAndBias(scale, bias), transform, output },
     })
+}
+
+/// The factor of all outputs, and the addend of each.
+fn scale_and_bias(array: Option<&RawValue>) -> Result<(f64, Vec<f64>), String> {
+    let Some(array) = array else { return Ok((1.0, vec![0.0])) };
+    let numbers = array.get().split(['[', ']', ',']).filter(|text| !text.trim().is_empty());
+    let numbers: Vec<f64> = numbers.map(|text| number(text, "scale_and_bias")).collect::<Result<_, _>>()?;
+    match numbers.split_first() {
+        Some((scale, bias)) if !bias.is_empty() => Ok((*scale, bias.to_vec())),
+        _ => Err("its scale_and_bias are no two numbers".to_owned()),
+    }
 }
 
 /// The classes, as whole numbers or as text.
@@ -318,22 +320,21 @@ fn push_leaf(spec: &mut TreeSpec<f32, f64>, index: usize, node: i64, values: &[f
 fn push_tree(spec: &mut TreeSpec<f32, f64>, root: &Node, index: usize, questions: &Questions) -> Result<(), String> {
     let mut stack = vec![(root, 0)];
     let mut nodes = 1;
-    while let Some((node, number)) = stack.pop() {
+    while let Some((node, place)) = stack.pop() {
         match (&node.split, &node.left, &node.right, node.value) {
             (Some(border), Some(left), Some(right), _) => {
                 let split = Some(Split { if_true: nodes + 1, if_false: nodes, ..questions.ask(border)? });
-                spec.nodes.push(NodeSpec { tree: index as i64, node: number, split });
+                spec.nodes.push(NodeSpec { tree: index as i64, node: place, split });
                 stack.extend([(&**left, nodes), (&**right, nodes + 1)]);
                 nodes += 2;
             }
             (None, None, None, Some(value)) => {
                 let text = value.get().trim_start_matches('[').trim_end_matches(']');
-                let values: Vec<f64> =
-                    text.split(',').map(|text| super::numbers::number(text, "value")).collect::<Result<_, _>>()?;
+                let values: Vec<f64> = text.split(',').map(|text| number(text, "value")).collect::<Result<_, _>>()?;
                 if values.len() != spec.targets {
                     return Err(format!("a leaf has {} values, not {}", values.len(), spec.targets));
                 }
-                push_leaf(spec, index, number, &values);
+                push_leaf(spec, index, place, &values);
             }
             _ => return Err("a node is neither a split nor a leaf".to_owned()),
         }

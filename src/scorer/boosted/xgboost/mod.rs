@@ -26,11 +26,12 @@ pub(super) fn read(json: &str) -> Result<Model<f32>, String> {
             return Err("it is a linear model (gblinear), which this version only runs as ONNX".to_owned());
         }
         Booster { gbtree: Some(inner), weight_drop: Some(weights), .. } => {
-            (serde_json::from_str(inner.get()).map_err(unreadable)?, Some(weights.parse::<f32>("weight_drop")?))
+            let inner: Booster = serde_json::from_str(inner.get()).map_err(unreadable)?;
+            (inner, Some(weights.parse::<f32>("weight_drop")?))
         }
         booster => (booster, None),
     };
-    let Booster { model: Some(model), .. } = booster else {
+    let Some(model) = booster.model.filter(|_| booster.name == "gbtree") else {
         return Err(format!("it has a booster {:?}, which this version does not know", booster.name));
     };
     let model: Trees = serde_json::from_str(model.get()).map_err(unreadable)?;
