@@ -5,7 +5,7 @@
 //! score  columns of float32 -> categories as the trees know them (encoding) -> sums -> transform, labels (output)
 //! ```
 //!
-//! A reader turns a file into a [`Model`]: trees in the terms of [`crate::scorer::trees`], and what becomes of their sums.
+//! A reader turns a file into a `Model`: trees in the terms of [`crate::scorer::trees`], and what becomes of their sums.
 //! Sums are formed in the numbers and in the order of the library itself: float32 for XGBoost, float64 for LightGBM and
 //! CatBoost. Columns are read as float32; LightGBM, which compares float64, sees the same values when its own data are
 //! float32.
