@@ -326,22 +326,26 @@ def make_xgboost():
 # --- CatBoost -----------------------------------------------------------
 
 
-def cat_plain(name, kind, params, target, missing=0.0, names=None, classes=None, probability=False):
-    rng = np.random.default_rng(1)
-    values = features(rng, TRAINING_ROWS, missing)
-    model = kind(
-        iterations=4, depth=3, border_count=16, random_seed=1, thread_count=1, verbose=0,
-        allow_writing_files=False, **params,
-    )
-    table = pd.DataFrame(values, columns=names) if names else values
-    model.fit(table, target(signal(rng, values)))
-    path = HERE / f"{name}.json"
+def cat_save(model, path):
     model.save_model(path, format="json")
     saved = json.loads(path.read_text(encoding="utf-8"))
     # What differs from run to run, and what nobody reads.
     for key in ["model_guid", "train_finish_time", "output_options", "training"]:
         saved["model_info"].pop(key, None)
     path.write_text(json.dumps(saved, separators=(",", ":")) + "\n", encoding="utf-8")
+    return saved
+
+
+CAT = {"iterations": 4, "depth": 3, "random_seed": 1, "thread_count": 1, "verbose": 0, "allow_writing_files": False}
+
+
+def cat_plain(name, kind, params, target, missing=0.0, names=None, classes=None, probability=False):
+    rng = np.random.default_rng(1)
+    values = features(rng, TRAINING_ROWS, missing)
+    model = kind(**CAT, border_count=16, **params)
+    table = pd.DataFrame(values, columns=names) if names else values
+    model.fit(table, target(signal(rng, values)))
+    saved = cat_save(model, HERE / f"{name}.json")
     borders = [b for f in saved["features_info"]["float_features"] for b in f["borders"]]
     rows = odd_rows(borders, infinite=True)
     if not missing:
@@ -367,6 +371,19 @@ def make_catboost():
     cat_plain("cat_multiclass", classifier, multi, texts, 0.1, classes=["high", "low", "middle"])
     two = lambda score: np.stack([score, -2 * score + 1], axis=1)
     cat_plain("cat_two_outputs", regressor, {"loss_function": "MultiRMSE"}, two)
+
+    name = "cat_one_hot"
+    table, target = frame(np.random.default_rng(3), TRAINING_ROWS)
+    table = table.astype({"color": str, "size": str})
+    model = regressor(**{**CAT, "iterations": 12}, one_hot_max_size=9, cat_features=["color", "size"])
+    model.fit(table, target)
+    cat_save(model, HERE / f"{name}.json")
+    table, _ = frame(np.random.default_rng(4), ROWS)
+    table = table.astype({"color": str, "size": str})
+    table.loc[::7, "color"] = "a color of which nobody has ever heard in all these years"
+    table.loc[::5, "size"] = ""
+    write_input(name, list(table.columns), table.values.tolist())
+    write_values(name, model.predict(table))
 
 
 def main():

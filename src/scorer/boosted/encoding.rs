@@ -6,6 +6,7 @@ use arrow_array::types::Float32Type;
 use arrow_array::{Array, ArrayRef, cast::AsArray};
 use serde::Deserialize;
 
+use super::city_hash::city_hash_64;
 use crate::scorer::ElementType;
 
 /// A category as a model file names it.
@@ -23,6 +24,8 @@ pub(super) enum Encoding {
     Texts(HashMap<String, f32>),
     /// Values and their places, by rising value.
     Numbers(Vec<(f32, f32)>),
+    /// Texts by the lower half of their hash.
+    Hashes(HashMap<i32, f32>),
 }
 
 impl Encoding {
@@ -49,10 +52,15 @@ impl Encoding {
         Encoding::Texts(categories.into_iter().map(text).zip((0u32..).map(|place| place as f32)).collect())
     }
 
+    /// Of categories that are known by their hashes, in the order of their places.
+    pub(super) fn of_hashes(hashes: &[i32]) -> Self {
+        Encoding::Hashes(hashes.iter().copied().zip((0u32..).map(|place| place as f32)).collect())
+    }
+
     /// What the column of the feature holds.
     pub(super) fn element(&self) -> ElementType {
         match self {
-            Encoding::Texts(_) => ElementType::String,
+            Encoding::Texts(_) | Encoding::Hashes(_) => ElementType::String,
             Encoding::Numbers(_) => ElementType::Float32,
         }
     }
@@ -64,6 +72,13 @@ impl Encoding {
             Encoding::Texts(places) => {
                 let texts = column.as_string_opt::<i32>()?;
                 let place = |row| if texts.is_null(row) { None } else { places.get(texts.value(row)).copied() };
+                Some(range.map(|row| place(row).unwrap_or(f32::NAN)).collect())
+            }
+            Encoding::Hashes(places) => {
+                let texts = column.as_string_opt::<i32>()?;
+                // A missing text is the empty text.
+                let text = |row| if texts.is_null(row) { "" } else { texts.value(row) };
+                let place = |row| places.get(&(city_hash_64(text(row).as_bytes()) as i32)).copied();
                 Some(range.map(|row| place(row).unwrap_or(f32::NAN)).collect())
             }
             Encoding::Numbers(places) => {
@@ -95,6 +110,9 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("b"), Some("a"), Some("x"), None]));
         assert!(matches!(places(r#"["a","b"]"#, texts)[..], [b, a, x, none]
             if b == 1.0 && a == 0.0 && x.is_nan() && none.is_nan()));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("abc"), Some("a"), None]));
+        let known = Encoding::of_hashes(&[-805_065_478, 978_243_121]).places(&texts, 0..3).unwrap();
+        assert!(matches!(known[..], [abc, a, none] if abc == 1.0 && a == 0.0 && none.is_nan()));
         let numbers: ArrayRef = Arc::new(Float32Array::from(vec![0.0, 20.0, 10.0, 15.0, f32::NAN]));
         assert!(matches!(places("[20,10,40]", numbers)[..], [a, b, c, d]
             if a == 0.0 && b == 1.0 && c.is_nan() && d.is_nan()));

@@ -113,6 +113,9 @@ fn finish(objective: &str, targets: usize) -> Result<(Transform<f64>, Output), S
     let words: Vec<&str> = words.collect();
     let slope = words.iter().find_map(|word| word.strip_prefix("sigmoid:"));
     let slope = slope.map_or(Ok(1.0), |text| number(text, "sigmoid"))?;
+    if !(slope > 0.0 && f64::is_finite(slope)) {
+        return Err(format!("its sigmoid is {slope}, which is no steepness"));
+    }
     let one = |transform| match targets {
         1 => Ok((transform, Output::Values)),
         _ => Err(format!("its objective {name} gives one value, and it has trees for {targets}")),
@@ -218,8 +221,8 @@ fn numerical(threshold: f64, decision: u8) -> Result<Question, String> {
     // LightGBM reads values near zero as zero, so that all of them go one way.
     let exact = rounded_down(threshold);
     let threshold = match exact {
-        t if t >= 0.0 && t < ZERO => ZERO,
-        t if t < 0.0 && t >= -ZERO => (-ZERO).next_down(),
+        t if (0.0..ZERO).contains(&t) => ZERO,
+        t if (-ZERO..0.0).contains(&t) => (-ZERO).next_down(),
         t => t,
     };
     let default_left = decision & 2 != 0;

@@ -5,17 +5,20 @@
 //! score  columns of float32 -> categories as the trees know them (encoding) -> sums -> transform, labels (output)
 //! ```
 //!
-//! A reader turns a file into a [`Model`]: trees in the terms of [`crate::scorer::trees`], and what becomes of their sums.
+//! A reader turns a file into a `Model`: trees in the terms of [`crate::scorer::trees`], and what becomes of their sums.
 //! Sums are formed in the numbers and in the order of the library itself: float32 for XGBoost, float64 for LightGBM and
 //! CatBoost. Columns are read as float32; LightGBM, which compares float64, sees the same values when its own data are
 //! float32.
 
 mod catboost;
+mod city_hash;
 mod encoding;
 mod lightgbm;
 mod numbers;
 mod output;
 mod real;
+#[cfg(test)]
+mod tests;
 mod ubjson;
 mod xgboost;
 
@@ -79,7 +82,7 @@ struct BoostedScorer<W: Real> {
 }
 
 /// Extensions of the files that are looked at here.
-pub const EXTENSIONS: [&str; 8] = ["txt", "json", "ubj", "model", "lgb", "cbm", "bin", "deprecated"];
+pub const EXTENSIONS: [&str; 9] = ["txt", "json", "ubj", "model", "lgb", "xgb", "cbm", "bin", "deprecated"];
 
 /// Reads and prepares the model at `path`.
 pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
@@ -216,7 +219,9 @@ fn takes(features: &Features) -> Result<(FeatureNeeds, Vec<TensorSpec>), String>
         if let Some((feature, _)) =
             features.encodings.iter().find(|(feature, _)| element(*feature) == ElementType::String)
         {
-            return Err(format!("its feature {feature} has categories of text, and no name to find its column by"));
+            return Err(format!(
+                "its feature {feature} has categories, and no name to find its column by; train on a data frame with names"
+            ));
         }
         let shape = vec![rows(), Dimension::Fixed(features.count)];
         let input = TensorSpec { name: "features".to_owned(), element: ElementType::Float32, shape };

@@ -1,6 +1,5 @@
 //! Numbers of model files, as exact as they are written.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -20,12 +19,6 @@ impl Numbers<'_> {
         let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         let inner = inner.ok_or_else(|| format!("its {name} is no array of numbers"))?.trim();
         if inner.is_empty() { Ok(vec![]) } else { inner.split(',').map(|text| number(text, name)).collect() }
-    }
-}
-
-impl fmt::Debug for Numbers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.get())
     }
 }
 

@@ -3,11 +3,11 @@
 //! The form is that of `doc/model.schema` of XGBoost. Sums are of float32: they begin with the base score, and trees are
 //! added in order, as XGBoost does on a CPU.
 
+mod file;
+
 use std::collections::HashMap;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use self::file::{Booster, Categories, FeatureCategories, File, Tree, Trees};
 use super::encoding::{Category, Encoding};
 use super::numbers::{Numbers, categories, number};
 use super::output::{Adjustment, Classes, Finish, Output, Transform};
@@ -16,129 +16,6 @@ use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 
 /// Categories from here on are none: float32 does not tell them apart.
 const NO_CATEGORY: u32 = 1 << 24;
-
-#[derive(Deserialize)]
-struct File<'f> {
-    #[serde(borrow)]
-    learner: Learner<'f>,
-    #[serde(default)]
-    version: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-struct Learner<'f> {
-    #[serde(default)]
-    attributes: HashMap<String, String>,
-    #[serde(default)]
-    feature_names: Vec<String>,
-    #[serde(borrow)]
-    gradient_booster: Booster<'f>,
-    learner_model_param: LearnerParameters,
-    objective: Objective,
-}
-
-/// A booster, or the one within DART.
-#[derive(Deserialize)]
-struct Booster<'f> {
-    name: String,
-    #[serde(borrow)]
-    model: Option<&'f RawValue>,
-    #[serde(borrow)]
-    gbtree: Option<&'f RawValue>,
-    #[serde(borrow)]
-    weight_drop: Option<Numbers<'f>>,
-}
-
-#[derive(Deserialize)]
-struct LearnerParameters {
-    base_score: String,
-    num_class: String,
-    num_feature: String,
-    #[serde(default)]
-    num_target: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Objective {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Trees<'f> {
-    #[serde(borrow)]
-    trees: Vec<Tree<'f>>,
-    #[serde(borrow)]
-    tree_info: Numbers<'f>,
-    gbtree_model_param: TreesParameters,
-    #[serde(borrow)]
-    iteration_indptr: Option<Numbers<'f>>,
-    cats: Option<Categories>,
-}
-
-#[derive(Deserialize)]
-struct TreesParameters {
-    #[serde(default)]
-    num_parallel_tree: Option<String>,
-}
-
-/// The categories of each feature, as the data had them.
-#[derive(Deserialize)]
-struct Categories {
-    enc: Vec<FeatureCategories>,
-}
-
-#[derive(Deserialize)]
-struct FeatureCategories {
-    /// Where texts begin in `values`, and the end of the last one; numbers have none.
-    offsets: Option<Vec<usize>>,
-    values: Vec<serde_json::Number>,
-}
-
-#[derive(Deserialize)]
-struct Tree<'f> {
-    #[serde(borrow)]
-    left_children: Numbers<'f>,
-    #[serde(borrow)]
-    right_children: Numbers<'f>,
-    #[serde(borrow)]
-    split_indices: Numbers<'f>,
-    #[serde(borrow)]
-    split_conditions: Numbers<'f>,
-    default_left: Vec<Flag>,
-    #[serde(borrow)]
-    split_type: Option<Numbers<'f>>,
-    #[serde(borrow)]
-    categories: Option<Numbers<'f>>,
-    #[serde(borrow)]
-    categories_nodes: Option<Numbers<'f>>,
-    #[serde(borrow)]
-    categories_segments: Option<Numbers<'f>>,
-    #[serde(borrow)]
-    categories_sizes: Option<Numbers<'f>>,
-    #[serde(borrow)]
-    leaf_weights: Option<Numbers<'f>>,
-    tree_param: TreeParameters,
-}
-
-/// Older versions write true and false, newer ones 1 and 0.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(untagged)]
-enum Flag {
-    Bool(bool),
-    Number(u8),
-}
-
-impl Flag {
-    fn is_set(self) -> bool {
-        matches!(self, Flag::Bool(true) | Flag::Number(1..))
-    }
-}
-
-#[derive(Deserialize)]
-struct TreeParameters {
-    #[serde(default)]
-    size_leaf_vector: Option<String>,
-}
 
 /// Reads the model in `json`.
 pub(super) fn read(json: &str) -> Result<Model<f32>, String> {
@@ -149,11 +26,12 @@ pub(super) fn read(json: &str) -> Result<Model<f32>, String> {
             return Err("it is a linear model (gblinear), which this version only runs as ONNX".to_owned());
         }
         Booster { gbtree: Some(inner), weight_drop: Some(weights), .. } => {
-            (serde_json::from_str(inner.get()).map_err(unreadable)?, Some(weights.parse::<f32>("weight_drop")?))
+            let inner: Booster = serde_json::from_str(inner.get()).map_err(unreadable)?;
+            (inner, Some(weights.parse::<f32>("weight_drop")?))
         }
         booster => (booster, None),
     };
-    let Booster { model: Some(model), .. } = booster else {
+    let Some(model) = booster.model.filter(|_| booster.name == "gbtree") else {
         return Err(format!("it has a booster {:?}, which this version does not know", booster.name));
     };
     let model: Trees = serde_json::from_str(model.get()).map_err(unreadable)?;
