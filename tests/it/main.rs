@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod house;
 mod inputs;
+mod model_commands;
 mod models;
 mod onnx_runtime;
 mod output;

@@ -6,7 +6,7 @@ use crate::models::faults_of_all;
 use crate::support::{Run, Scene, repository};
 
 /// The virtual environment that the library is installed in.
-fn environment() -> String {
+pub(crate) fn environment() -> String {
     let folder = repository().join("target/test-venv");
     let packages = ["lib", "lib64"].map(|lib| folder.join(lib));
     let installed = |lib: &PathBuf| {
@@ -107,6 +107,29 @@ fn records_that_it_refuses_fail_alone() {
     let ended = by_onnx_runtime(scene.run().model(&file).input("data.jsonl")).end();
     assert_eq!(ended.count("failed"), 1 + expected.count("failed"), "{ended}");
     assert_eq!(ended.errors()[0]["row"], 0, "{ended}");
+}
+
+#[test]
+fn unless_told_otherwise_it_runs_what_tract_is_slow_at() {
+    for (model, engine, by) in [
+        ("convolution", "auto", "ONNX Runtime"),
+        ("convolution", "tract", "tract"),
+        ("plain_network", "auto", "tract"),
+        ("random_forest_binary", "auto", "tract"),
+    ] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let run = || scene.run().model(&file).input("data.csv").args(&["--engine", engine]);
+        let ended = run().env("VIRTUAL_ENV", &environment()).ok();
+        let ran = ended.result("engine").as_str().unwrap();
+        assert!(ran.contains(by), "{model} with {engine}: {ran}");
+        if engine == "auto" {
+            // Without a library, or with one that cannot be loaded, there is tract.
+            let ended = run().env("ORT_DYLIB_PATH", "data.csv").to("without").ok();
+            assert!(ended.result("engine").as_str().unwrap().contains("tract"), "{ended}");
+        }
+    }
 }
 
 #[test]

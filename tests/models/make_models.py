@@ -612,6 +612,37 @@ def make_plain():
     describe(name, "The same network with two outputs, of 1 and 3 columns.", model)
 
 
+def make_convolution():
+    rng = np.random.default_rng(9)
+    weights = {
+        "conv.weight": rng.normal(scale=0.5, size=(6, 1, 3)),
+        "conv.bias": rng.normal(scale=0.3, size=6),
+        "fc.weight": rng.normal(scale=0.7, size=(2, 6)),
+        "fc.bias": rng.normal(scale=0.3, size=2),
+    }
+    axes = helper.make_tensor("axes", onnx.TensorProto.INT64, [1], [1])
+    nodes = [
+        helper.make_node("Constant", [], ["axes"], value=axes),
+        helper.make_node("Unsqueeze", ["input", "axes"], ["/series"]),
+        helper.make_node(
+            "Conv", ["/series", "conv.weight", "conv.bias"], ["/conv"], pads=[1, 1]
+        ),
+        helper.make_node("Relu", ["/conv"], ["/relu"]),
+        helper.make_node("GlobalMaxPool", ["/relu"], ["/pool"]),
+        helper.make_node("Flatten", ["/pool"], ["/flat"]),
+        helper.make_node("Gemm", ["/flat", "fc.weight", "fc.bias"], ["output"], transB=1),
+    ]
+    name = "convolution"
+    model = build(
+        name, nodes, [("input", ["batch", 4])], [("output", ["batch", 2])], weights
+    )
+    onnx.checker.check_model(model)
+    values = plain_input(name)
+    header, rows = result_columns(run(save(name, model), {"input": values}), None)
+    write_expected(name, header, rows)
+    describe(name, "A convolution over the columns.", model)
+
+
 def make_broken():
     for name, domain in [
         ("unsupported_operator", "ai.onnx.ml"),
@@ -689,6 +720,7 @@ def main():
     make_networks()
     make_several_inputs()
     make_plain()
+    make_convolution()
     make_broken()
     write_readme()
 
