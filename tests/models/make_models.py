@@ -643,6 +643,31 @@ def make_convolution():
     describe(name, "A convolution over the columns.", model)
 
 
+def make_determinant():
+    shapes = {"matrix": [-1, 2, 2], "column": [-1, 1]}
+    nodes = [
+        helper.make_node(
+            "Constant",
+            [],
+            [shape],
+            value=helper.make_tensor(shape, onnx.TensorProto.INT64, [len(dims)], dims),
+        )
+        for shape, dims in shapes.items()
+    ]
+    nodes += [
+        helper.make_node("Reshape", ["input", "matrix"], ["/matrix"]),
+        helper.make_node("Det", ["/matrix"], ["/det"]),
+        helper.make_node("Reshape", ["/det", "column"], ["output"]),
+    ]
+    name = "determinant"
+    model = build(name, nodes, [("input", ["batch", 4])], [("output", ["batch", 1])], {})
+    onnx.checker.check_model(model)
+    save(name, model)
+    plain_input(name)
+    text = "An operator that only onnxruntime has. The results are easy to work out."
+    describe(name, text, model)
+
+
 def make_broken():
     for name, domain in [
         ("unsupported_operator", "ai.onnx.ml"),
@@ -721,6 +746,7 @@ def main():
     make_several_inputs()
     make_plain()
     make_convolution()
+    make_determinant()
     make_broken()
     write_readme()
 
