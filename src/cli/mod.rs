@@ -25,7 +25,7 @@ enum Command {
     /// Look at models, check what they give, and measure them
     Model {
         #[command(subcommand)]
-        command: model::ModelCommand,
+        command: Box<model::ModelCommand>,
     },
 }
 

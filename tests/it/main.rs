@@ -7,6 +7,7 @@ mod boosted;
 mod cli;
 mod house;
 mod inputs;
+mod model_commands;
 mod models;
 mod onnx_runtime;
 mod output;

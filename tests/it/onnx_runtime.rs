@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::models::faults_of_all;
-use crate::support::{Run, Scene, repository};
+use crate::support::{Run, Scene, Table, repository};
 
 /// The virtual environment that the library is installed in.
-fn environment() -> String {
+pub(crate) fn environment() -> String {
     let folder = repository().join("target/test-venv");
     let packages = ["lib", "lib64"].map(|lib| folder.join(lib));
     let installed = |lib: &PathBuf| {
@@ -107,6 +107,47 @@ fn records_that_it_refuses_fail_alone() {
     let ended = by_onnx_runtime(scene.run().model(&file).input("data.jsonl")).end();
     assert_eq!(ended.count("failed"), 1 + expected.count("failed"), "{ended}");
     assert_eq!(ended.errors()[0]["row"], 0, "{ended}");
+}
+
+#[test]
+fn unless_told_otherwise_it_runs_what_tract_is_slow_at() {
+    for (model, engine, by) in [
+        ("convolution", "auto", "ONNX Runtime"),
+        ("convolution", "tract", "tract"),
+        ("plain_network", "auto", "tract"),
+        ("random_forest_binary", "auto", "tract"),
+    ] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let run = || scene.run().model(&file).input("data.csv").args(&["--engine", engine]);
+        let ended = run().env("VIRTUAL_ENV", &environment()).ok();
+        let ran = ended.result("engine").as_str().unwrap();
+        assert!(ran.contains(by), "{model} with {engine}: {ran}");
+        if engine == "auto" {
+            // Without a library, or with one that cannot be loaded, there is tract.
+            let ended = run().env("ORT_DYLIB_PATH", "data.csv").to("without").ok();
+            assert!(ended.result("engine").as_str().unwrap().contains("tract"), "{ended}");
+        }
+    }
+}
+
+#[test]
+fn unless_told_otherwise_it_runs_what_tract_does_not() {
+    let scene = Scene::new();
+    let file = scene.model("determinant");
+    scene.copy("tests/models/determinant.input.csv", "data.csv");
+    let run = || scene.run().model(&file).input("data.csv");
+    let ended = run().env("VIRTUAL_ENV", &environment()).ok();
+    assert!(ended.result("engine").as_str().unwrap().starts_with("ONNX Runtime"), "{ended}");
+    let input = Table::csv(&scene.read("data.csv"));
+    for (row, given) in input.rows.iter().zip(ended.predictions().column("prediction")) {
+        let x: Vec<f64> = row.iter().map(|cell| cell.parse().unwrap()).collect();
+        let (expected, given) = (x[0] * x[3] - x[1] * x[2], given.parse::<f64>().unwrap());
+        assert!((given - expected).abs() <= 1e-5, "{row:?}: {given}, not {expected}");
+    }
+    let without = run().env("ORT_DYLIB_PATH", "gone.so").to("without").exits(4);
+    without.says(&["determinant.onnx", "ai.onnx.Det", "ONNX Runtime may know them, but ORT_DYLIB_PATH names gone.so"]);
 }
 
 #[test]

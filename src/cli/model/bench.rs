@@ -171,7 +171,7 @@ fn measure(scorers: &[Box<dyn Scorer>], pool: &MiniBatch, rows: usize, time: Dur
             Err(Failure(ExitCode::Thresholds, cause.into()))
         }
     };
-    let mut rates = vec![Vec::new(); scorers.len()];
+    let mut rates: Vec<Vec<Rate>> = scorers.iter().map(|_| Vec::new()).collect();
     for round in 0..=ROUNDS {
         for (scorer, rates) in scorers.iter().zip(&mut rates) {
             // The first round warms up, and need not be long.
@@ -185,14 +185,14 @@ fn measure(scorers: &[Box<dyn Scorer>], pool: &MiniBatch, rows: usize, time: Dur
             let scored = (calls * rows) as f64;
             let used = cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before));
             if round > 0 {
-                let cpu_rate = used.filter(|used| !used.is_zero()).map(|used| scored / used.as_secs_f64());
-                rates.push((scored / started.elapsed().as_secs_f64(), cpu_rate));
+                let cpu = used.filter(|used| !used.is_zero()).map(|used| scored / used.as_secs_f64());
+                rates.push(Rate { wall: scored / started.elapsed().as_secs_f64(), cpu });
             }
         }
     }
-    let line = |(scorer, rates): (&Box<dyn Scorer>, &Vec<(f64, Option<f64>)>)| {
-        let walls = sorted(rates.iter().map(|(wall, _)| *wall));
-        let cpus = sorted(rates.iter().filter_map(|(_, cpu)| *cpu));
+    let line = |scorer: &dyn Scorer, rates: &[Rate]| {
+        let walls = sorted(rates.iter().map(|rate| rate.wall));
+        let cpus = sorted(rates.iter().filter_map(|rate| rate.cpu));
         let median = walls[ROUNDS / 2];
         Line {
             rows_per_call: rows,
@@ -202,7 +202,13 @@ fn measure(scorers: &[Box<dyn Scorer>], pool: &MiniBatch, rows: usize, time: Dur
             rows_per_cpu_second: cpus.get(cpus.len() / 2).copied(),
         }
     };
-    Ok(scorers.iter().zip(&rates).map(line).collect())
+    Ok(scorers.iter().zip(&rates).map(|(scorer, rates)| line(scorer.as_ref(), rates)).collect())
+}
+
+/// Rows a second of one round: of the clock on the wall, and of the processor.
+struct Rate {
+    wall: f64,
+    cpu: Option<f64>,
 }
 
 fn sorted(numbers: impl Iterator<Item = f64>) -> Vec<f64> {

@@ -276,7 +276,11 @@ impl Report {
             let have_column = arrow_select::take::take(scored.table.column(*at), &have, None)?;
             let want_column = arrow_select::take::take(want_column, &want, None)?;
             let ColumnDifference { largest, differing } = compare::column(&have_column, &want_column, tolerance)?;
-            let largest = largest.map_or_else(|| "-".to_owned(), |largest| format!("{largest:.2e}"));
+            let largest = match largest {
+                None => "-".to_owned(),
+                Some(0.0) => "0".to_owned(),
+                Some(largest) => format!("{largest:.2e}"),
+            };
             let name = schema.field(*at).name();
             let _ = writeln!(table, "{name:<24} {largest:>18} {:>10}", differing.len());
             for row in differing {
@@ -304,7 +308,8 @@ impl Report {
         let names: Vec<&str> = columns.iter().map(|at| schema.field(*at).name().as_str()).collect();
         let mut text = format!("compared  {compared} predictions: {}\n\n{table}\n", names.join(", "));
         if told.is_empty() {
-            let _ = writeln!(text, "same: labels are equal, and numbers within {tolerance}");
+            let within = if tolerance == 0.0 { "too".to_owned() } else { format!("within {tolerance:e}") };
+            let _ = writeln!(text, "same: labels are equal, and numbers {within}");
         } else {
             let values = compared * columns.len();
             let _ = writeln!(

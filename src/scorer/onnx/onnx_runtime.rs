@@ -67,7 +67,8 @@ fn version(path: &Path, build: &str) -> String {
 /// Sessions with one graph, of which each is used by one call at a time.
 ///
 /// A call that finds none idle makes one, so that there come to be as many as there are workers. Each runs in its
-/// caller's thread alone, and holds the weights of the model for itself: memory grows with the number of workers.
+/// caller's thread alone, and holds the weights of the model for itself, where tract's are shared: with a network of
+/// 6.7 MB each further worker took 15 MB more than with tract.
 pub(super) struct Sessions {
     library: Library,
     source: Source,
