@@ -175,14 +175,18 @@ def ensembles(make):
                  table, "three", methods=["predict", "predict_proba"])
     make.sklearn("bagging_regressor", BaggingRegressor(n_estimators=6, random_state=1), table,
                  "number")
-    make.sklearn("voting_soft", VotingClassifier(three, voting="soft", flatten_transform=False), table, "words")
+    make.sklearn("voting_soft", VotingClassifier(
+        three, voting="soft", flatten_transform=False), table, "words")
     make.sklearn("voting_soft_weights", VotingClassifier(
-        three, voting="soft", weights=np.array([3, 1, 2]), flatten_transform=False), table, "binary")
-    make.sklearn("voting_hard", VotingClassifier(three, flatten_transform=False), table, "words", methods=["predict"])
+        three, voting="soft", weights=np.array([3, 1, 2]), flatten_transform=False),
+        table, "binary")
+    make.sklearn("voting_hard", VotingClassifier(three, flatten_transform=False), table,
+                 "words", methods=["predict"])
     make.sklearn("voting_hard_ties", VotingClassifier(
         three[:2], flatten_transform=False), table, "three",
                  methods=["predict"])
-    make.sklearn("voting_regressor", VotingRegressor(numeric, weights=np.array([1, 2])), table, "number")
+    make.sklearn("voting_regressor", VotingRegressor(
+        numeric, weights=np.array([1, 2])), table, "number")
     make.sklearn("stacking_classifier", StackingClassifier(three, cv=3), table, "words")
     make.sklearn("stacking_binary", StackingClassifier(
         [("a", logistic), ("b", forest)], forest, cv=3), table, "two words")
