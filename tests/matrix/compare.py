@@ -145,7 +145,7 @@ def score(binary, folder, size):
         str(binary), "run", "--model", str(folder / "model.onnx"),
         "--input-path", str(folder / "data.csv"), "--output-path", str(output),
         "--output-file-name", "predictions.csv", "--mini-batch-size", size,
-        "--overwrite", "--quiet", "--max-retries", "0",
+        "--csv-header", "on", "--overwrite", "--quiet", "--max-retries", "0",
     ]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
