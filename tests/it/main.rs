@@ -7,6 +7,7 @@ mod cli;
 mod house;
 mod inputs;
 mod models;
+mod onnx_runtime;
 mod output;
 mod policies;
 mod property;

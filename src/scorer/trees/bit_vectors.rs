@@ -12,7 +12,7 @@ use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
-use super::vector::{LeafSets, Portable};
+use super::vector::{LeafSets, Portable, Weight};
 use crate::simd::Level;
 
 /// Leaves of a set.
@@ -22,12 +22,12 @@ const WORD: usize = u32::BITS as usize;
 const CHUNK: usize = 64;
 
 /// Trees as sets of leaves.
-pub(super) struct BitVectors {
+pub(super) struct BitVectors<W> {
     questions: Vec<Question>,
     sets: Vec<Set>,
     trees: Vec<Tree>,
     /// The trees' weights; each tree's are filled up to whole sets.
-    weights: Vec<f32>,
+    weights: Vec<W>,
     targets: usize,
 }
 
@@ -56,9 +56,9 @@ struct Tree {
     targets: Vec<u32>,
 }
 
-impl BitVectors {
+impl<W: Weight> BitVectors<W> {
     /// Nothing when the tables would be too large to be numbered.
-    pub(super) fn new(trees: &[FlatTree], targets: usize) -> Option<Self> {
+    pub(super) fn new(trees: &[FlatTree<W>], targets: usize) -> Option<Self> {
         let mut made = BitVectors { questions: vec![], sets: vec![], trees: vec![], weights: vec![], targets };
         for tree in trees {
             made.push(tree)?;
@@ -66,7 +66,7 @@ impl BitVectors {
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree) -> Option<()> {
+    fn push(&mut self, tree: &FlatTree<W>) -> Option<()> {
         let leaves = tree.leaves();
         let sets = leaves.div_ceil(WORD);
         let mut questions: Vec<[Vec<Question>; 2]> = (0..sets).map(|_| [vec![], vec![]]).collect();
@@ -78,7 +78,13 @@ impl BitVectors {
                 if start < end {
                     let ones = u32::MAX >> (WORD - (end - start));
                     let kept = !(ones << (start - set * WORD));
-                    questions[usize::from(!missing_is_right)].push(Question { feature, threshold, kept });
+                    let questions = &mut questions[usize::from(!missing_is_right)];
+                    // All nodes that ask the same send a row the same way; oblivious trees have only such.
+                    let is_same = |q: &&mut Question| q.feature == feature && q.threshold == threshold;
+                    match questions.iter_mut().find(is_same) {
+                        Some(question) => question.kept &= kept,
+                        None => questions.push(Question { feature, threshold, kept }),
+                    }
                 }
             }
         }
@@ -93,32 +99,32 @@ impl BitVectors {
         let weights = u32::try_from(self.weights.len()).ok()?;
         for target in 0..tree.targets.len() {
             self.weights.extend(tree.weights.iter().skip(target).step_by(tree.targets.len()));
-            self.weights.resize(self.weights.len().next_multiple_of(WORD), 0.0);
+            self.weights.resize(self.weights.len().next_multiple_of(WORD), W::default());
         }
         self.trees.push(Tree { first_set, sets: sets as u32, weights, targets: tree.targets.clone() });
         Some(())
     }
 
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
-    pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+    pub(super) fn sums(&self, tile: &Tile, sums: &mut [W]) {
         evaluate(Level::get(), self, tile, sums);
     }
 }
 
 /// By each kind of register, eight of them for a chunk of rows (or two for a small one).
-fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+fn evaluate<W: Weight>(level: Level, trees: &BitVectors<W>, tile: &Tile, sums: &mut [W]) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx512(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+        fn avx512<W: Weight>(trees: &BitVectors<W>, tile: &Tile, sums: &mut [W]) {
             // SAFETY: this function has the instructions.
-            unsafe { chunks::<Avx512, 4, 1>(trees, tile, sums) }
+            unsafe { chunks::<W, Avx512, 4, 1>(trees, tile, sums) }
         }
 
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx2(trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
+        fn avx2<W: Weight>(trees: &BitVectors<W>, tile: &Tile, sums: &mut [W]) {
             // SAFETY: this function has the instructions.
-            unsafe { chunks::<Avx2, 8, 2>(trees, tile, sums) }
+            unsafe { chunks::<W, Avx2, 8, 2>(trees, tile, sums) }
         }
 
         match level.min(Level::of_processor()) {
@@ -131,7 +137,7 @@ fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
     }
     let _ = level;
     // SAFETY: every processor has the instructions.
-    unsafe { chunks::<Portable, 8, 4>(trees, tile, sums) }
+    unsafe { chunks::<W, Portable, 8, 4>(trees, tile, sums) }
 }
 
 /// The rows of `tile`, `LARGE` vectors of them at a time, or `SMALL` ones at the end.
@@ -140,60 +146,60 @@ fn evaluate(level: Level, trees: &BitVectors, tile: &Tile, sums: &mut [f32]) {
 ///
 /// The processor has the instructions of `V`; so it is for the functions below.
 #[inline(always)]
-unsafe fn chunks<V: LeafSets, const LARGE: usize, const SMALL: usize>(
-    trees: &BitVectors,
+unsafe fn chunks<W: Weight, V: LeafSets, const LARGE: usize, const SMALL: usize>(
+    trees: &BitVectors<W>,
     tile: &Tile,
-    sums: &mut [f32],
+    sums: &mut [W],
 ) {
     let mut start = 0;
     while start < tile.rows() {
         let sums = &mut sums[start * trees.targets..];
         start += if tile.rows() - start > SMALL * V::ROWS {
             // SAFETY: as for this function.
-            unsafe { chunk::<V, LARGE>(trees, tile.values(), start, sums) }
+            unsafe { chunk::<W, V, LARGE>(trees, tile.values(), start, sums) }
         } else {
             // SAFETY: as for this function.
-            unsafe { chunk::<V, SMALL>(trees, tile.values(), start, sums) }
+            unsafe { chunk::<W, V, SMALL>(trees, tile.values(), start, sums) }
         };
     }
 }
 
 /// The rows from `start` on, and how many they are; those beyond the end of `sums` are not kept.
 #[inline(always)]
-unsafe fn chunk<V: LeafSets, const N: usize>(
-    trees: &BitVectors,
+unsafe fn chunk<W: Weight, V: LeafSets, const N: usize>(
+    trees: &BitVectors<W>,
     values: &[f32],
     start: usize,
-    sums: &mut [f32],
+    sums: &mut [W],
 ) -> usize {
     let targets = trees.targets;
     let rows = N * V::ROWS;
     let mut leaves = [0; CHUNK];
     let leaves = &mut leaves[..rows];
-    let mut lone = [0.0; CHUNK];
-    let mut several = if targets == 1 { vec![] } else { vec![[0.0; CHUNK]; targets] };
+    let mut lone = [W::default(); CHUNK];
+    let mut several = if targets == 1 { vec![] } else { vec![[W::default(); CHUNK]; targets] };
     for tree in &trees.trees {
         let weights = &trees.weights[tree.weights as usize..];
         let sets = &trees.sets[tree.first_set as usize..][..tree.sets as usize];
         if let [set] = sets {
             // SAFETY: as for this function.
-            let vectors = unsafe { possible::<V, N>(trees, set, values, start) };
+            let vectors = unsafe { possible::<W, V, N>(trees, set, values, start) };
             for (weights, target) in weights.as_chunks().0.iter().zip(&tree.targets) {
                 let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
                 for (i, vector) in vectors.iter().enumerate() {
                     // SAFETY: as for this function.
                     unsafe {
-                        vector.add_weights(weights, &mut sums[i * V::ROWS..]);
+                        W::add_leftmost(*vector, weights, &mut sums[i * V::ROWS..]);
                     }
                 }
             }
         } else {
             // SAFETY: as for this function.
-            unsafe { find_leaves::<V, N>(trees, sets, values, start, leaves) };
+            unsafe { find_leaves::<W, V, N>(trees, sets, values, start, leaves) };
             for (weights, target) in weights.chunks_exact(sets.len() * WORD).zip(&tree.targets) {
                 let sums = if targets == 1 { &mut lone } else { &mut several[*target as usize] };
                 for (sum, leaf) in sums.iter_mut().zip(&*leaves) {
-                    *sum += weights[*leaf as usize];
+                    *sum = *sum + weights[*leaf as usize];
                 }
             }
         }
@@ -210,8 +216,8 @@ unsafe fn chunk<V: LeafSets, const N: usize>(
 
 /// The leaf of each row in a tree of several sets.
 #[inline(always)]
-unsafe fn find_leaves<V: LeafSets, const N: usize>(
-    trees: &BitVectors,
+unsafe fn find_leaves<W: Weight, V: LeafSets, const N: usize>(
+    trees: &BitVectors<W>,
     sets: &[Set],
     values: &[f32],
     start: usize,
@@ -220,7 +226,7 @@ unsafe fn find_leaves<V: LeafSets, const N: usize>(
     // From right to left, so that the leftmost leaf has the last word.
     for (index, set) in sets.iter().enumerate().rev() {
         // SAFETY: as for this function.
-        let vectors = unsafe { possible::<V, N>(trees, set, values, start) };
+        let vectors = unsafe { possible::<W, V, N>(trees, set, values, start) };
         let mut possible = [0; CHUNK];
         for (i, vector) in vectors.iter().enumerate() {
             // SAFETY: as for this function.
@@ -237,7 +243,12 @@ unsafe fn find_leaves<V: LeafSets, const N: usize>(
 
 /// The leaves of a set that are left after all questions, for `N` vectors of rows.
 #[inline(always)]
-unsafe fn possible<V: LeafSets, const N: usize>(trees: &BitVectors, set: &Set, values: &[f32], start: usize) -> [V; N] {
+unsafe fn possible<W: Weight, V: LeafSets, const N: usize>(
+    trees: &BitVectors<W>,
+    set: &Set,
+    values: &[f32],
+    start: usize,
+) -> [V; N] {
     let (first, middle, end) = (set.first as usize, set.missing_is_left as usize, set.end as usize);
     // SAFETY: as for this function.
     unsafe {
@@ -259,7 +270,7 @@ unsafe fn possible<V: LeafSets, const N: usize>(trees: &BitVectors, set: &Set, v
 }
 
 /// For each node, the leaves to its left: those that it rules out for a row that goes right. Empty for a leaf.
-fn left_leaves(tree: &FlatTree) -> Vec<std::ops::Range<usize>> {
+fn left_leaves<W>(tree: &FlatTree<W>) -> Vec<std::ops::Range<usize>> {
     // (first leaf, end of leaves) below each node; children come after their parents.
     let mut below = vec![0..0; tree.nodes.len()];
     let mut left_leaves = vec![0..0; tree.nodes.len()];

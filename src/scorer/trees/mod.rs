@@ -5,17 +5,20 @@
 //! Walking it cannot fail after that. It gives sums (or extremes) of leaf weights by target; what becomes of them, base
 //! values and post-transforms, is the business of the format that the model came in.
 //!
-//! Every ensemble can be walked plainly, row by row. Most can be brought into a simpler form (`flat`), for which a
-//! [`Kernel`] has faster ways: trees of few leaves as sets of leaves that are still possible (`bit_vectors`), others
-//! walked by many rows in lockstep (`walk`), a `tile` of rows at a time. All give the same bits.
+//! Every ensemble can be walked plainly, row by row. Most can be brought into a simpler form (`flat`, with questions
+//! of membership answered ahead: `derived`), for which a [`Kernel`] has faster ways: trees of few leaves as sets of leaves
+//! that are still possible (`bit_vectors`), others walked by many rows in lockstep (`walk`), a `tile` of rows at a time.
+//! All give the same bits. Weights may be wider than features: some libraries compare float32 and sum float64.
 
 mod bit_vectors;
 mod build;
+mod derived;
 mod ensemble;
 mod flat;
 mod kernel;
 mod spec;
 mod tile;
+mod value_set;
 mod vector;
 mod walk;
 
@@ -23,3 +26,5 @@ pub use build::TreeError;
 pub use ensemble::{Aggregate, Score, Threshold, TreeEnsemble};
 pub use kernel::Kernel;
 pub use spec::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
+pub use value_set::ValueSet;
+pub use vector::Weight;

@@ -5,12 +5,49 @@
 
 #![expect(unsafe_code, reason = "vector instructions, in the hottest loop of all")]
 
+use super::ensemble::Threshold;
+
+/// Leaf weights and their sums.
+pub trait Weight: Threshold {
+    /// Adds the weight of the leftmost leaf of each of `sets` to the first `V::ROWS` of `sums`, of which there are at least
+    /// so many.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instructions of `V`.
+    unsafe fn add_leftmost<V: LeafSets>(sets: V, weights: &[Self; 32], sums: &mut [Self]);
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    unsafe fn add_leftmost<V: LeafSets>(sets: V, weights: &[f32; 32], sums: &mut [f32]) {
+        // SAFETY: as for this function.
+        unsafe { sets.add_weights(weights, sums) }
+    }
+}
+
+impl Weight for f64 {
+    /// One by one: vectors would have to gather, which takes processors as long.
+    #[inline(always)]
+    unsafe fn add_leftmost<V: LeafSets>(sets: V, weights: &[f64; 32], sums: &mut [f64]) {
+        let mut leaves = [0; MOST_ROWS];
+        // SAFETY: as for this function.
+        unsafe { sets.store(&mut leaves) };
+        for (sum, leaves) in sums[..V::ROWS].iter_mut().zip(leaves) {
+            *sum += weights[leaves.trailing_zeros() as usize % 32];
+        }
+    }
+}
+
+/// Most rows of a vector.
+const MOST_ROWS: usize = 16;
+
 /// Leaf sets of some rows, a set of 32 bits each.
 ///
 /// # Safety
 ///
 /// The methods may only be called on a processor that has the instructions of the implementation.
-pub(super) unsafe trait LeafSets: Copy {
+pub unsafe trait LeafSets: Copy {
     /// Rows.
     const ROWS: usize;
 

@@ -6,6 +6,7 @@
 
 use super::flat::{FlatNode, FlatTree};
 use super::tile::{TILE, Tile};
+use super::vector::Weight;
 
 /// Walks side by side.
 const LANES: usize = 16;
@@ -16,10 +17,10 @@ const _: () = assert!(TILE.is_multiple_of(LANES));
 const STRIDE: u32 = 4;
 
 /// Trees level by level.
-pub(super) struct Walk {
+pub(super) struct Walk<W> {
     nodes: Vec<WalkNode>,
     trees: Vec<Tree>,
-    weights: Vec<f32>,
+    weights: Vec<W>,
     targets: usize,
     /// All features that nodes look at are below; at least 1, as leaves look at the first.
     features: usize,
@@ -42,9 +43,9 @@ struct Tree {
     targets: Vec<u32>,
 }
 
-impl Walk {
+impl<W: Weight> Walk<W> {
     /// Nothing when the tables would be too large to be numbered.
-    pub(super) fn new(trees: &[FlatTree], targets: usize) -> Option<Self> {
+    pub(super) fn new(trees: &[FlatTree<W>], targets: usize) -> Option<Self> {
         let mut made = Walk { nodes: vec![], trees: vec![], weights: vec![], targets, features: 1 };
         for tree in trees {
             made.push(tree)?;
@@ -52,7 +53,7 @@ impl Walk {
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree) -> Option<()> {
+    fn push(&mut self, tree: &FlatTree<W>) -> Option<()> {
         let root = self.nodes.len();
         let first_weight = self.weights.len();
         // Numbers must fit once all nodes and weights are there, and features leave room for a bit.
@@ -92,8 +93,8 @@ impl Walk {
     }
 
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
-    pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
-        sums.fill(0.0);
+    pub(super) fn sums(&self, tile: &Tile, sums: &mut [W]) {
+        sums.fill(W::default());
         if tile.has_missing() {
             rows(self, tile, sums, right_or_missing);
         } else {
@@ -102,8 +103,8 @@ impl Walk {
     }
 
     /// The same, for few rows: the trees go side by side.
-    pub(super) fn sums_of_few(&self, tile: &Tile, sums: &mut [f32]) {
-        sums.fill(0.0);
+    pub(super) fn sums_of_few(&self, tile: &Tile, sums: &mut [W]) {
+        sums.fill(W::default());
         for (row, sums) in sums.chunks_exact_mut(self.targets).enumerate() {
             if tile.has_missing() {
                 by_trees(self, tile.values(), row, sums, right_or_missing);
@@ -114,10 +115,11 @@ impl Walk {
     }
 
     #[inline(always)]
-    fn add(&self, tree: &Tree, place: u32, sums: &mut [f32]) {
+    fn add(&self, tree: &Tree, place: u32, sums: &mut [W]) {
         let weights = &self.weights[self.nodes[place as usize].weights as usize..];
         for (target, weight) in tree.targets.iter().zip(weights) {
-            sums[*target as usize] += weight;
+            let sum = &mut sums[*target as usize];
+            *sum = *sum + *weight;
         }
     }
 }
@@ -134,7 +136,7 @@ fn right_or_missing(node: &WalkNode, x: f32) -> u32 {
     u32::from(x > node.threshold) | (u32::from(x.is_nan()) & node.feature & 1)
 }
 
-fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+fn rows<W: Weight>(walk: &Walk<W>, tile: &Tile, sums: &mut [W], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
     assert!(tile.rows() <= TILE && tile.values().len() >= walk.features * TILE, "the tile has all features");
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for tree in &walk.trees {
@@ -170,7 +172,13 @@ fn rows(walk: &Walk, tile: &Tile, sums: &mut [f32], step: impl Fn(&WalkNode, f32
     }
 }
 
-fn by_trees(walk: &Walk, values: &[f32], row: usize, sums: &mut [f32], step: impl Fn(&WalkNode, f32) -> u32 + Copy) {
+fn by_trees<W: Weight>(
+    walk: &Walk<W>,
+    values: &[f32],
+    row: usize,
+    sums: &mut [W],
+    step: impl Fn(&WalkNode, f32) -> u32 + Copy,
+) {
     for trees in walk.trees.chunks(LANES) {
         let mut places = [0; LANES];
         places.iter_mut().zip(trees).for_each(|(place, tree)| *place = tree.root);

@@ -6,7 +6,9 @@
 mod array_feature_extractor;
 mod binarizer;
 mod cast;
+mod category_mapper;
 pub(super) mod columns;
+mod feature_vectorizer;
 mod imputer;
 mod label_encoder;
 mod labels;
@@ -17,9 +19,13 @@ mod post_transform;
 mod row_operator;
 mod scaler;
 mod softmax;
+mod svm;
+mod svm_classifier;
+mod svm_regressor;
 mod tree_attributes;
 mod tree_classifier;
 mod tree_ensemble;
+mod tree_ensemble_v5;
 mod tree_regressor;
 mod zip_map;
 
@@ -30,6 +36,8 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("ArrayFeatureExtractor", array_feature_extractor::build);
     register.insert("Binarizer", binarizer::build);
     register.insert("Cast", cast::build);
+    register.insert("CategoryMapper", category_mapper::build);
+    register.insert("FeatureVectorizer", feature_vectorizer::build);
     register.insert("Imputer", imputer::build);
     register.insert("LabelEncoder", label_encoder::build);
     register.insert("LinearClassifier", linear::build_classifier);
@@ -38,6 +46,9 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("OneHotEncoder", one_hot_encoder::build);
     register.insert("Scaler", scaler::build);
     register.insert("Softmax", softmax::build);
+    register.insert("SVMClassifier", svm_classifier::build);
+    register.insert("SVMRegressor", svm_regressor::build);
+    register.insert("TreeEnsemble", tree_ensemble_v5::build);
     register.insert("TreeEnsembleClassifier", tree_classifier::build);
     register.insert("TreeEnsembleRegressor", tree_regressor::build);
     register.insert("ZipMap", zip_map::build);
