@@ -136,10 +136,13 @@ def linear(make):
 def support_vectors(make):
     table = numbers(11)
     scaled = numbers(12, scale=np.ones(6))
+    cancels = dict(tolerance=1e-3, reason="onnxruntime sums large terms of opposite signs in "
+                   "float32, and is as far from scikit-learn")
     for kernel in ["linear", "poly", "rbf", "sigmoid"]:
         for target in ["two words", "three"]:
             name = f"svc_{kernel}_{target.split()[0]}"
-            make.sklearn(name, SVC(kernel=kernel), scaled, target, methods=DECISION)
+            make.sklearn(name, SVC(kernel=kernel), scaled, target, methods=DECISION,
+                         **cancels)
     make.sklearn("svc_probability_binary", SVC(probability=True, random_state=1),
                  scaled, "two words")
     make.sklearn("svc_probability_words", SVC(probability=True, random_state=1),
@@ -155,11 +158,12 @@ def support_vectors(make):
     make.sklearn("svc_float64", SVC(), doubles(13), "binary", methods=DECISION)
     make.sklearn("svc_float64_tensor", SVC(), doubles(13), "binary", methods=DECISION,
                  options={"zipmap": False})
-    make.sklearn("nu_svc_words", NuSVC(nu=0.3), scaled, "words", methods=DECISION)
+    make.sklearn("nu_svc_words", NuSVC(nu=0.3), scaled, "words", methods=DECISION,
+                 **cancels)
     make.sklearn("nu_svc_probability", NuSVC(nu=0.3, probability=True, random_state=1),
                  scaled, "binary")
     for kernel in ["linear", "poly", "rbf", "sigmoid"]:
-        make.sklearn(f"svr_{kernel}", SVR(kernel=kernel), scaled, "number")
+        make.sklearn(f"svr_{kernel}", SVR(kernel=kernel), scaled, "number", **cancels)
     make.sklearn("nu_svr", NuSVR(), scaled, "number")
     make.sklearn("one_class_svm", OneClassSVM(nu=0.2), scaled, methods=DECISION)
 
