@@ -138,21 +138,24 @@ def native_outputs(folder, widths, rows):
     return found
 
 
-def score(binary, folder, size):
+def score(binary, folder, model, size):
     """Run batchscore; (header and columns as text) or the cause of its failure."""
     output = folder / f"out-{size}"
     command = [
-        str(binary), "run", "--model", str(folder / "model.onnx"),
+        str(binary), "run", "--model", str(folder / model),
         "--input-path", str(folder / "data.csv"), "--output-path", str(output),
         "--output-file-name", "predictions.csv", "--mini-batch-size", size,
-        "--overwrite", "--quiet", "--max-retries", "0",
+        "--csv-header", "on", "--overwrite", "--quiet", "--max-retries", "0",
     ]
+    if model.endswith(".onnx"):
+        # Not onnxruntime, which would be compared with itself.
+        command += ["--engine", "tract"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
         return None, "hangs"
     if ended.returncode != 0:
-        return None, refusal(folder, ended.returncode, ended.stderr)
+        return None, refusal(folder / model, ended.returncode, ended.stderr)
     failed = (output / "predictions.errors.jsonl").read_text().splitlines()
     if failed:
         return None, f"{len(failed)} records fail: {shorten(json.loads(failed[0])['cause'])}"
@@ -161,11 +164,11 @@ def score(binary, folder, size):
     return (header, list(zip(*rows))), ""
 
 
-def refusal(folder, code, message):
-    operators = re.search(r"operators? that this version does not support: (.*)", message)
+def refusal(model, code, message):
+    operators = re.search(r"operators? that this version does not support: ([^;\n]*)", message)
     if operators:
         return f"unsupported {operators[1].strip()}"
-    message = message.replace(str(folder / "model.onnx"), "MODEL").removeprefix("error: ")
+    message = message.replace(str(model), "MODEL").removeprefix("error: ")
     return f"exit code {code}: {shorten(message)}"
 
 
@@ -193,8 +196,9 @@ def typed(texts, like):
 def check(binary, folder):
     about = json.loads((folder / "about.json").read_text())
     result = Result(folder.name)
+    exported = about["file"].endswith(".onnx")
     try:
-        outputs = onnxruntime_outputs(folder)
+        outputs = onnxruntime_outputs(folder) if exported else []
         by_row = [rows_first(output, about["rows"]) for output in outputs]
         outputs = [output for output in by_row if output is not None]
         if len(outputs) < len(by_row):
@@ -203,11 +207,13 @@ def check(binary, folder):
         outputs, result.detail = None, f"onnxruntime: {shorten(str(error))}"
         if "locale" not in str(error):
             result.broken = result.detail
+    if not exported:
+        outputs = None
     if about["broken"]:
         result.broken = about["broken"]
     runs = []
     for size in MINI_BATCH_SIZES:
-        table, cause = score(binary, folder, size)
+        table, cause = score(binary, folder, about["file"], size)
         if cause:
             result.loads = not cause.startswith(("unsupported", "exit code 4"))
             result.cause = cause
@@ -256,15 +262,17 @@ def compare_native_alone(result, folder, names, texts, about):
     stored = np.load(folder / "native.npz")
     rows = about["native_rows"]
     native = [c for key in sorted(stored) for c in stored[key].reshape(len(stored[key]), -1).T]
+    if native and len(native) != len(names) and not result.broken:
+        result.cause = f"{len(names)} columns, the library gives {len(native)}"
     if not native or len(native) != len(names) or len(native[0]) != rows:
         return
     ours = [typed(t[:rows], like) for t, like in zip(texts, native)]
     apart, column, row = largest(ours, native)
     result.from_native = max(result.from_native or 0.0, apart)
     if apart > about["tolerance"]:
-        result.cause = "differs from the native library, and onnxruntime does not run it"
+        result.cause = "differs from the native library"
         result.detail += (
-            f"; {names[column]}, row {row}: {ours[column][row]} instead of "
+            f" {names[column]}, row {row}: {ours[column][row]} instead of "
             f"{native[column][row]}, {apart:.2g}"
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import linear_models
 import pipelines
+import single_operators
 import tree_models
 from maker import Maker
 
@@ -19,7 +20,7 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     make = Maker(folder, only)
-    for part in (linear_models, tree_models, pipelines):
+    for part in (linear_models, tree_models, pipelines, single_operators):
         part.cases(make)
     (folder / "not_exported.json").write_text(json.dumps(make.not_exported, indent=1))
     print(f"{len(make.made)} models made, {len(make.not_exported)} not exported")

@@ -128,9 +128,36 @@ class Maker:
             for i, result in enumerate(results) if result is not None
         })
         about = {
-            "rows": len(rows), "native_rows": len(test),
+            "file": "model.onnx", "rows": len(rows), "native_rows": len(test),
             "tolerance": tolerance, "reason": reason, "broken": broken,
         }
+        (folder / "about.json").write_text(json.dumps(about, indent=1))
+        self.made.append(name)
+
+    def saved(self, name, file, save, results, table, wild=False, missing=False,
+              tolerance=1e-5, reason="", **_):
+        """Write the file that a library saves its model to, with the library's results.
+
+        `save` takes the path; `results` takes rows and gives an array for each output.
+        """
+        if not self.wants(name):
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rows = np.concatenate([table.test, tables.probes(table, wild, missing)])
+            try:
+                arrays = results(rows)
+            except Exception as error:  # of any of the libraries
+                self.not_exported.append((name, repr(error)[:300]))
+                return
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        save(str(folder / file))
+        self.write_data(folder, rows, table, "X")
+        np.savez(folder / "native.npz", **{
+            f"output_{i}": plain(array) for i, array in enumerate(arrays)})
+        about = {"file": file, "rows": len(rows), "native_rows": len(rows),
+                 "tolerance": tolerance, "reason": reason, "broken": ""}
         (folder / "about.json").write_text(json.dumps(about, indent=1))
         self.made.append(name)
 

@@ -43,24 +43,27 @@ from sklearn.random_projection import GaussianRandomProjection
 
 from tables import codes, doubles, numbers, people, remarks, select
 
+# What a missing or infinite value comes to is for onnxruntime to say: scikit-learn refuses them.
+EDGES = dict(wild=True, missing=True)
+
 
 def transformers(make):
     table, wide, whole = numbers(111), doubles(112), numbers(113, ints=True)
     gaps, positive = numbers(114, missing=0.2), numbers(115, positive=True)
     category = codes(116)
 
-    make.sklearn("standard_scaler", StandardScaler(), table)
+    make.sklearn("standard_scaler", StandardScaler(), table, **EDGES)
     make.sklearn("standard_scaler_no_mean", StandardScaler(with_mean=False), table)
     make.sklearn("standard_scaler_float64", StandardScaler(), wide)
     make.sklearn("standard_scaler_int64", StandardScaler(), whole)
-    make.sklearn("min_max_scaler", MinMaxScaler((-1, 2)), table)
-    make.sklearn("min_max_scaler_clip", MinMaxScaler(clip=True), table)
-    make.sklearn("max_abs_scaler", MaxAbsScaler(), table)
-    make.sklearn("robust_scaler", RobustScaler(), table)
+    make.sklearn("min_max_scaler", MinMaxScaler((-1, 2)), table, **EDGES)
+    make.sklearn("min_max_scaler_clip", MinMaxScaler(clip=True), table, **EDGES)
+    make.sklearn("max_abs_scaler", MaxAbsScaler(), table, **EDGES)
+    make.sklearn("robust_scaler", RobustScaler(), table, **EDGES)
     for norm in ["l1", "l2", "max"]:
-        make.sklearn(f"normalizer_{norm}", Normalizer(norm), table)
+        make.sklearn(f"normalizer_{norm}", Normalizer(norm), table, **EDGES)
     make.sklearn("normalizer_float64", Normalizer(), wide)
-    make.sklearn("binarizer", Binarizer(threshold=0.25), table)
+    make.sklearn("binarizer", Binarizer(threshold=0.25), table, **EDGES)
     make.sklearn("binarizer_int64", Binarizer(threshold=1), whole)
     make.sklearn("polynomial", PolynomialFeatures(3), table)
     make.sklearn("polynomial_interactions", PolynomialFeatures(
@@ -70,12 +73,12 @@ def transformers(make):
         name = f"bins_{encode.replace('-', '_')}"
         make.sklearn(name, KBinsDiscretizer(4, encode=encode), positive)
     make.sklearn("bins_uniform", KBinsDiscretizer(
-        3, encode="ordinal", strategy="uniform"), table)
+        3, encode="ordinal", strategy="uniform"), table, **EDGES)
     make.sklearn("power_yeo_johnson", PowerTransformer(), table, tolerance=1e-4,
                  reason="powers of float32 values")
     make.sklearn("power_box_cox", PowerTransformer("box-cox"), positive_only(115),
                  tolerance=1e-4, reason="powers of float32 values", probe=False)
-    make.sklearn("quantile_uniform", QuantileTransformer(n_quantiles=20), table)
+    make.sklearn("quantile_uniform", QuantileTransformer(n_quantiles=20), table, **EDGES)
     make.sklearn("quantile_normal", QuantileTransformer(
         n_quantiles=20, output_distribution="normal"), table)
     make.sklearn("splines", SplineTransformer(), table)
@@ -93,13 +96,13 @@ def transformers(make):
     make.sklearn("knn_imputer_distance", KNNImputer(n_neighbors=3, weights="distance"), gaps,
                  missing=True)
 
-    make.sklearn("pca", PCA(3), table)
+    make.sklearn("pca", PCA(3), table, **EDGES)
     make.sklearn("pca_whiten", PCA(2, whiten=True), table)
     make.sklearn("truncated_svd", TruncatedSVD(3, random_state=1), table)
     make.sklearn("incremental_pca", IncrementalPCA(3), table)
     make.sklearn("kernel_pca", KernelPCA(2, kernel="rbf", gamma=0.1), table)
     make.sklearn("random_projection", GaussianRandomProjection(3, random_state=1), table)
-    make.sklearn("select_k_best", SelectKBest(f_classif, k=3), table, "three")
+    make.sklearn("select_k_best", SelectKBest(f_classif, k=3), table, "three", **EDGES)
     make.sklearn("select_k_best_int64", SelectKBest(f_classif, k=3), whole, "three")
     make.sklearn("variance_threshold", VarianceThreshold(0.001), table)
     make.sklearn("one_hot_int64", OneHotEncoder(handle_unknown="ignore"), category)
@@ -136,7 +139,7 @@ def before_models(make):
         n_estimators=6, max_depth=4, random_state=1)
 
     make.sklearn("pipe_scale_logistic", make_pipeline(StandardScaler(), logistic()), table,
-                 "two words")
+                 "two words", **EDGES)
     make.sklearn("pipe_impute_scale_forest", make_pipeline(
         SimpleImputer(strategy="median"), StandardScaler(), forest()), gaps, "words",
         missing=True)
@@ -150,7 +153,7 @@ def before_models(make):
     make.sklearn("pipe_incremental_pca_forest", make_pipeline(
         StandardScaler(), IncrementalPCA(3), forest()), table, "gaps")
     make.sklearn("pipe_polynomial_ridge", make_pipeline(
-        StandardScaler(), PolynomialFeatures(2), Ridge()), table, "number")
+        StandardScaler(), PolynomialFeatures(2), Ridge()), table, "number", **EDGES)
     make.sklearn("pipe_bins_logistic", make_pipeline(
         KBinsDiscretizer(4, encode="onehot-dense"), logistic()), varying(123), "words")
     make.sklearn("pipe_quantile_linear", make_pipeline(

@@ -175,14 +175,18 @@ def ensembles(make):
                  table, "three", methods=["predict", "predict_proba"])
     make.sklearn("bagging_regressor", BaggingRegressor(n_estimators=6, random_state=1), table,
                  "number")
-    make.sklearn("voting_soft", VotingClassifier(three, voting="soft", flatten_transform=False), table, "words")
+    make.sklearn("voting_soft", VotingClassifier(
+        three, voting="soft", flatten_transform=False), table, "words")
     make.sklearn("voting_soft_weights", VotingClassifier(
-        three, voting="soft", weights=np.array([3, 1, 2]), flatten_transform=False), table, "binary")
-    make.sklearn("voting_hard", VotingClassifier(three, flatten_transform=False), table, "words", methods=["predict"])
+        three, voting="soft", weights=np.array([3, 1, 2]), flatten_transform=False),
+        table, "binary")
+    make.sklearn("voting_hard", VotingClassifier(three, flatten_transform=False), table,
+                 "words", methods=["predict"])
     make.sklearn("voting_hard_ties", VotingClassifier(
         three[:2], flatten_transform=False), table, "three",
                  methods=["predict"])
-    make.sklearn("voting_regressor", VotingRegressor(numeric, weights=np.array([1, 2])), table, "number")
+    make.sklearn("voting_regressor", VotingRegressor(
+        numeric, weights=np.array([1, 2])), table, "number")
     make.sklearn("stacking_classifier", StackingClassifier(three, cv=3), table, "words")
     make.sklearn("stacking_binary", StackingClassifier(
         [("a", logistic), ("b", forest)], forest, cv=3), table, "two words")
@@ -224,6 +228,20 @@ def ensembles(make):
 # --- other libraries --------------------------------------------------------
 
 
+def by_method(model, rows):
+    """Labels or numbers, then probabilities if there are any."""
+    found = [model.predict(rows)]
+    return found + [model.predict_proba(rows)] if hasattr(model, "predict_proba") else found
+
+
+def indexed(model, rows):
+    """The same, with classes by their positions, since the saved files do not name them."""
+    first, *rest = by_method(model, rows)
+    if hasattr(model, "classes_") and first.ndim == 1:
+        first = np.searchsorted(model.classes_, first)
+    return [first, *rest]
+
+
 def lightgbm(make):
     import lightgbm as lgb
     from onnxmltools import convert_lightgbm
@@ -241,6 +259,9 @@ def lightgbm(make):
             return convert_lightgbm(model, initial_types=kind, **conversion)
 
         make.add(f"lightgbm_{name}", export, model, table, **settings)
+        make.saved(f"lightgbm_{name}_saved", "model.txt",
+                   lambda path: model.booster_.save_model(path),
+                   lambda rows: indexed(model, rows), table, **settings)
 
     table, gaps, whole = numbers(81), numbers(82, missing=0.2), codes(83)
     whole = type(whole)(whole.train.astype(float), whole.test.astype(float), "float32",
@@ -285,9 +306,12 @@ def xgboost(make):
             return convert_xgboost(model, initial_types=kind)
 
         make.add(f"xgboost_{name}", export, model, table, **settings)
+        for file in ["model.json", "model.ubj"]:
+            # XGBoost itself refuses infinities.
+            make.saved(f"xgboost_{name}_{file[6:]}_saved", file, model.save_model,
+                       lambda rows: indexed(model, rows), table, **{**settings, "wild": False})
 
     table, gaps = numbers(91), numbers(92, missing=0.2)
-    # XGBoost itself refuses infinities, and LightGBM does not.
     add("binary", xgb.XGBClassifier(), table, "binary", missing=True, wild=True)
     add("multi_class", xgb.XGBClassifier(), gaps, "three", missing=True, wild=True)
     add("regressor", xgb.XGBRegressor(), gaps, "number", missing=True, wild=True)
@@ -322,6 +346,9 @@ def catboost(make):
                 return onnx.load(str(file))
 
         make.add(f"catboost_{name}", export, model, table, **settings)
+        make.saved(f"catboost_{name}_saved", "model.json",
+                   lambda path: model.save_model(path, format="json"),
+                   lambda rows: by_method(model, rows), table, **settings)
 
     table, gaps = numbers(101), numbers(102, missing=0.2)
     add("binary", CatBoostClassifier(), table, "binary", wild=True)
