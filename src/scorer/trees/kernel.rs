@@ -1,8 +1,9 @@
 //! The fast ways through an ensemble, and which one to take.
 
-use super::bit_vectors::{BitVectors, MOST_LEAVES};
+use super::bit_vectors::BitVectors;
 use super::ensemble::TreeEnsemble;
 use super::flat::{FlatTree, flatten};
+use super::leaf_sets::MOST_LEAVES;
 use super::tile::{TILE, Tile};
 use super::walk::Walk;
 use crate::simd::Level;
@@ -33,7 +34,7 @@ impl Kernel {
         let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
         let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
         let features = ensemble.features().max(1);
-        Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets)?, features, targets, scored })
+        Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets, features)?, features, targets, scored })
     }
 
     /// How it goes about it, for display.
@@ -92,7 +93,7 @@ impl Kernel {
     fn sums(&self, tile: &Tile, sums: &mut [f32]) {
         match &self.bit_vectors {
             Some(bit_vectors) if tile.rows() > FEW_FOR_SETS => bit_vectors.sums(Level::get(), tile, sums),
-            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(tile, sums),
+            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(Level::get(), tile, sums),
             _ => self.walk.sums_of_few(tile, sums),
         }
     }
@@ -223,12 +224,14 @@ mod tests {
             kernel.sums_of_columns(&columns, &mut sums);
             prop_assert_eq!(&bits(&sums), &expected);
             // Each way by itself, whatever would be chosen.
-            let mut tile = Tile::new(shape.features);
+            let mut tile = Tile::new(kernel.features);
             let rows = rows.min(TILE);
             tile.take_rows(&table[..rows * width], width);
             let (sums, expected) = (&mut sums[..rows * shape.targets], &expected[..rows * shape.targets]);
-            kernel.walk.sums(&tile, sums);
-            prop_assert_eq!(&bits(sums), expected);
+            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+                kernel.walk.sums(level, &tile, sums);
+                prop_assert_eq!(&bits(sums), expected, "{}", level.name());
+            }
             kernel.walk.sums_of_few(&tile, sums);
             prop_assert_eq!(&bits(sums), expected);
             if shape.leaves <= MOST_LEAVES {

@@ -14,10 +14,12 @@ mod build;
 mod ensemble;
 mod flat;
 mod kernel;
+mod leaf_sets;
 mod ranks;
 mod search;
 mod spec;
 mod tile;
+mod top;
 mod vector;
 mod walk;
 

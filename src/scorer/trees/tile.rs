@@ -1,7 +1,7 @@
 //! Some rows at a time, by columns.
 
 /// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache.
-pub(super) const TILE: usize = 128;
+pub(super) const TILE: usize = 256;
 
 /// The features of at most [`TILE`] rows, column after column. Rows beyond those that were put in repeat older values.
 pub(super) struct Tile {
@@ -13,7 +13,9 @@ pub(super) struct Tile {
 impl Tile {
     /// A tile for rows of so many features.
     pub(super) fn new(features: usize) -> Self {
-        Tile { values: vec![0.0; features * TILE], rows: 0, has_missing: false }
+        let mut values = vec![0.0; features * TILE];
+        values.resize((features + 1) * TILE, f32::NAN);
+        Tile { values, rows: 0, has_missing: false }
     }
 
     /// Takes rows that lie in columns, of which it takes the first ones, as many as it has.
@@ -30,7 +32,8 @@ impl Tile {
     pub(super) fn take_rows(&mut self, rows: &[f32], width: usize) {
         self.rows = rows.len() / width;
         self.has_missing = rows.iter().fold(false, |any, x| any | x.is_nan());
-        for (feature, values) in self.values.chunks_exact_mut(TILE).enumerate() {
+        let features = self.values.len() / TILE - 1;
+        for (feature, values) in self.values.chunks_exact_mut(TILE).take(features).enumerate() {
             for (value, x) in values.iter_mut().zip(rows[feature..].iter().step_by(width)) {
                 *value = *x;
             }

@@ -34,6 +34,9 @@ pub(super) unsafe trait Bytes: Copy {
     /// The place of the lowest bit of each byte, none of which is zero, and that added to `base`.
     unsafe fn lowest_bit(self, base: Self) -> Self;
 
+    /// Writes the bytes to the first `ROWS` of `bytes`, of which there are at least so many.
+    unsafe fn store(self, bytes: &mut [u8]);
+
     /// Adds weights of leaves, of which it holds the numbers, to the first `ROWS` of `sums`, in the order of [`row`].
     unsafe fn add_weights(self, tables: &[WeightTable], sums: &mut [f32]);
 }
@@ -76,6 +79,11 @@ unsafe impl Bytes for Portable {
     #[inline(always)]
     unsafe fn lowest_bit(self, base: Self) -> Self {
         Portable(std::array::from_fn(|row| base.0[row] + self.0[row].trailing_zeros() as u8))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: &mut [u8]) {
+        bytes[..16].copy_from_slice(&self.0);
     }
 
     #[inline(always)]
@@ -141,6 +149,13 @@ mod x86 {
                 let in_high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(lowest), half));
                 Avx2(_mm256_add_epi8(base.0, _mm256_or_si256(in_low, in_high)))
             }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, bytes: &mut [u8]) {
+            let bytes = &mut bytes[..Self::ROWS];
+            // SAFETY: the caller has the instructions; memory is accessed within the slice.
+            unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0) }
         }
 
         #[inline(always)]

@@ -5,12 +5,18 @@
 //! them up one after the other.
 
 use super::flat::{FlatNode, FlatTree};
+use super::leaf_sets::LeafSets;
 use super::tile::{TILE, Tile};
+use super::top::Top;
+use crate::simd::Level;
 
 /// Walks side by side.
 const LANES: usize = 16;
 
 const _: () = assert!(TILE.is_multiple_of(LANES));
+
+/// Most nodes where walks begin below the upper part of a tree.
+const MOST_ENTRIES: usize = 128;
 
 /// Levels between two looks at whether all have arrived.
 const STRIDE: u32 = 4;
@@ -21,8 +27,10 @@ pub(super) struct Walk {
     trees: Vec<Tree>,
     weights: Vec<f32>,
     targets: usize,
-    /// Where the weights of each node begin, if it is a leaf.
-    leaf_weights: Vec<u32>,
+    /// The upper parts of the trees, if they are not too many to be numbered.
+    tops: Option<LeafSets>,
+    /// For each leaf of the upper parts, the node where the walk goes on, counted from the root.
+    entries: Vec<u32>,
     /// All features that nodes look at are below; at least 1, as leaves look at the first.
     features: usize,
     /// Bits of a feature's number.
@@ -41,34 +49,37 @@ struct WalkNode {
 struct Tree {
     root: u32,
     depth: u32,
+    /// Where the entries of its upper part begin.
+    first_entry: u32,
+    /// Levels below its upper part.
+    levels_left: u32,
+    /// Where its weights begin, if it has several targets.
+    first_weight: u32,
     targets: Vec<u32>,
 }
 
 impl Walk {
     /// Nothing when the tables would be too large to be numbered.
-    pub(super) fn new(trees: &[FlatTree], targets: usize) -> Option<Self> {
-        let features = trees.iter().flat_map(|tree| &tree.nodes).map(|node| match node {
-            FlatNode::Split { feature, .. } => *feature as usize + 1,
-            FlatNode::Leaf(_) => 1,
-        });
-        let features = features.max()?;
-        let feature_bits = features.next_power_of_two().trailing_zeros();
+    pub(super) fn new(trees: &[FlatTree], targets: usize, features: usize) -> Option<Self> {
+        let feature_bits = (features + 1).next_power_of_two().trailing_zeros();
+        let tops: Vec<Top> = trees.iter().map(|tree| Top::of(tree, MOST_ENTRIES)).collect();
         let mut made = Walk {
             nodes: vec![],
             trees: vec![],
             weights: vec![],
             targets,
-            leaf_weights: vec![],
+            tops: LeafSets::new(tops.iter().map(|top| &top.tree)),
+            entries: vec![],
             features,
             feature_bits,
         };
-        for tree in trees {
-            made.push(tree)?;
+        for (tree, top) in trees.iter().zip(&tops) {
+            made.push(tree, top)?;
         }
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree) -> Option<()> {
+    fn push(&mut self, tree: &FlatTree, top: &Top) -> Option<()> {
         let root = self.nodes.len();
         let first_weight = self.weights.len();
         // Numbers must fit once all nodes and weights are there.
@@ -78,24 +89,28 @@ impl Walk {
         if tree.nodes.len() as u64 > 1 << left_bits {
             return None;
         }
-        self.weights.extend(&tree.weights);
+        let lone = tree.targets.len() == 1;
+        if !lone {
+            self.weights.extend(&tree.weights);
+        }
         let nothing = WalkNode { threshold: f32::INFINITY, link: 0 };
         self.nodes.push(nothing);
-        self.leaf_weights.push(0);
         let mut level = vec![(0u32, root)];
         let mut depth = 0;
+        let mut places = vec![0; tree.nodes.len()];
         loop {
             let mut next = Vec::new();
             for (flat, place) in level {
+                places[flat as usize] = (place - root) as u32;
                 let (threshold, feature, missing_is_right, left) = match tree.nodes[flat as usize] {
                     FlatNode::Leaf(leaf) => {
-                        self.leaf_weights[place] = (first_weight + leaf as usize * tree.targets.len()) as u32;
-                        (f32::INFINITY, 0, false, place)
+                        let leaf = leaf as usize;
+                        let held = if lone { tree.weights[leaf] } else { f32::from_bits(leaf as u32) };
+                        (held, self.features as u32, false, place)
                     }
                     FlatNode::Split { feature, threshold, missing_is_right, left, right } => {
                         let child = self.nodes.len();
                         self.nodes.extend([nothing; 2]);
-                        self.leaf_weights.extend([0; 2]);
                         next.extend([(left, child), (right, child + 1)]);
                         (threshold, feature, missing_is_right, child)
                     }
@@ -110,17 +125,21 @@ impl Walk {
             depth += 1;
             level = next;
         }
-        self.trees.push(Tree { root: root as u32, depth, targets: tree.targets.clone() });
+        let first_entry = u32::try_from(self.entries.len()).ok()?;
+        self.entries.extend(top.ends.iter().map(|end| places[*end as usize]));
+        let (root, levels_left, targets) = (root as u32, top.levels_left, tree.targets.clone());
+        let first_weight = first_weight as u32;
+        self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, targets });
         Some(())
     }
 
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
-    pub(super) fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+    pub(super) fn sums(&self, level: Level, tile: &Tile, sums: &mut [f32]) {
         sums.fill(0.0);
         if tile.has_missing() {
-            rows::<true>(self, tile, sums);
+            rows::<true>(self, level, tile, sums);
         } else {
-            rows::<false>(self, tile, sums);
+            rows::<false>(self, level, tile, sums);
         }
     }
 
@@ -153,41 +172,52 @@ impl Walk {
 
     #[inline(always)]
     fn add(&self, tree: &Tree, place: u32, sums: &mut [f32]) {
-        let weights = &self.weights[self.leaf_weights[place as usize] as usize..];
-        for (target, weight) in tree.targets.iter().zip(weights) {
-            sums[*target as usize] += weight;
+        let held = self.nodes[place as usize].threshold;
+        if let [target] = *tree.targets {
+            sums[target as usize] += held;
+        } else {
+            let weights = &self.weights[tree.first_weight as usize + held.to_bits() as usize * tree.targets.len()..];
+            for (target, weight) in tree.targets.iter().zip(weights) {
+                sums[*target as usize] += weight;
+            }
         }
     }
 }
 
-fn rows<const MISSING: bool>(walk: &Walk, tile: &Tile, sums: &mut [f32]) {
-    assert!(tile.rows() <= TILE && tile.values().len() >= walk.features * TILE, "the tile has all features");
+fn rows<const MISSING: bool>(walk: &Walk, level: Level, tile: &Tile, sums: &mut [f32]) {
+    assert!(tile.rows() <= TILE && tile.values().len() == (walk.features + 1) * TILE, "the tile has all features");
+    let tops = walk.tops.as_ref().filter(|_| tile.rows() > 2 * LANES).map(|tops| (tops, tops.ranks(level, tile)));
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
-    for tree in &walk.trees {
+    for (index, tree) in walk.trees.iter().enumerate() {
         let nodes = &walk.nodes[tree.root as usize..];
+        let mut starts = [0; TILE];
+        let mut levels = tree.depth;
+        if let Some((tops, ranks)) = &tops {
+            let entries = &walk.entries[tree.first_entry as usize..];
+            let numbers = tops.numbers(level, index, ranks, tile.rows());
+            starts
+                .iter_mut()
+                .zip(numbers)
+                .take(tile.rows())
+                .for_each(|(start, number)| *start = entries[usize::from(number)]);
+            levels = tree.levels_left;
+        }
         for (start, sums) in (0..tile.rows()).step_by(LANES).zip(sums.chunks_mut(LANES * walk.targets)) {
             let values = &tile.values()[start..];
             let mut places = [0; LANES];
-            let mut level = 0;
-            while level < tree.depth {
-                let before = places;
-                for _ in 0..STRIDE {
-                    for (lane, place) in places.iter_mut().enumerate() {
-                        // Checks of these two accesses took a third of the time.
-                        #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
-                        // SAFETY: a place is a root or a child of a node, and all of these are nodes. Features are below
-                        // `walk.features`, of all of which there are `TILE` values, as is asserted above; `start`
-                        // is below `TILE`, and both are multiples of `LANES`.
-                        let (node, x) = unsafe {
-                            let node = *nodes.get_unchecked(*place as usize);
-                            (node, *values.get_unchecked(walk.feature(node) * TILE + lane))
-                        };
-                        *place = walk.next::<MISSING>(node, x);
-                    }
-                }
-                level += STRIDE;
-                if level > 8 && places == before {
-                    break;
+            places.copy_from_slice(&starts[start..start + LANES]);
+            for _ in 0..levels {
+                for (lane, place) in places.iter_mut().enumerate() {
+                    // Checks of these two accesses took a third of the time.
+                    #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
+                    // SAFETY: a place is a root or a child of a node, and all of these are nodes. Features are below
+                    // `walk.features`, of all of which there are `TILE` values, as is asserted above; `start`
+                    // is below `TILE`, and both are multiples of `LANES`.
+                    let (node, x) = unsafe {
+                        let node = *nodes.get_unchecked(*place as usize);
+                        (node, *values.get_unchecked(walk.feature(node) * TILE + lane))
+                    };
+                    *place = walk.next::<MISSING>(node, x);
                 }
             }
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(walk.targets)) {
