@@ -1,9 +1,11 @@
 //! Some rows at a time, by columns.
 
-/// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache.
-pub(super) const TILE: usize = 256;
+/// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache. Twice as many made deep forests a
+/// tenth faster and calls of few rows a tenth slower.
+pub(super) const TILE: usize = 128;
 
 /// The features of at most [`TILE`] rows, column after column. Rows beyond those that were put in repeat older values.
+/// Behind them is a column of NaN.
 pub(super) struct Tile {
     values: Vec<f32>,
     rows: usize,

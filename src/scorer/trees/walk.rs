@@ -2,7 +2,8 @@
 //! others go on.
 //!
 //! There are no vector instructions in it on purpose: looking up many nodes at once takes processors longer than looking
-//! them up one after the other.
+//! them up one after the other. But many rows do not walk through the upper part of a tree, which is small enough for
+//! [`LeafSets`]; they begin where these say.
 
 use super::flat::{FlatNode, FlatTree};
 use super::leaf_sets::LeafSets;
@@ -18,6 +19,9 @@ const _: () = assert!(TILE.is_multiple_of(LANES));
 /// Most nodes where walks begin below the upper part of a tree.
 const MOST_ENTRIES: usize = 128;
 
+/// Rows for which the upper parts are not worth their ranks.
+const FEW_FOR_TOPS: usize = 32;
+
 /// Levels between two looks at whether all have arrived.
 const STRIDE: u32 = 4;
 
@@ -25,22 +29,25 @@ const STRIDE: u32 = 4;
 pub(super) struct Walk {
     nodes: Vec<WalkNode>,
     trees: Vec<Tree>,
+    /// Of trees with several targets: for each leaf, from left to right, a weight for each of them.
     weights: Vec<f32>,
     targets: usize,
     /// The upper parts of the trees, if they are not too many to be numbered.
     tops: Option<LeafSets>,
     /// For each leaf of the upper parts, the node where the walk goes on, counted from the root.
     entries: Vec<u32>,
-    /// All features that nodes look at are below; at least 1, as leaves look at the first.
+    /// Number of features. Behind them lies a column of missing values.
     features: usize,
     /// Bits of a feature's number.
     feature_bits: u32,
 }
 
-/// A node; the right child follows the left one. A leaf leads to itself: nothing is above its threshold. Half as many bytes
-/// as an easier form would have let trees stay in the nearest cache.
+/// A node; the right child follows the left one. A leaf leads to itself: it looks at a feature that is always missing. Half as
+/// many bytes as an easier form would have let trees stay in the nearest cache.
 #[derive(Clone, Copy)]
 struct WalkNode {
+    /// In its place a leaf holds its weight if its tree has one target, and the bits of its number if it has several: a
+    /// look into another table for each row and tree took a third of the time.
     threshold: f32,
     /// From the lowest bit on: the feature, whether a missing value goes right, and the left child, counted from the root.
     link: u32,
@@ -186,7 +193,7 @@ impl Walk {
 
 fn rows<const MISSING: bool>(walk: &Walk, level: Level, tile: &Tile, sums: &mut [f32]) {
     assert!(tile.rows() <= TILE && tile.values().len() == (walk.features + 1) * TILE, "the tile has all features");
-    let tops = walk.tops.as_ref().filter(|_| tile.rows() > 2 * LANES).map(|tops| (tops, tops.ranks(level, tile)));
+    let tops = walk.tops.as_ref().filter(|_| tile.rows() > FEW_FOR_TOPS).map(|tops| (tops, tops.ranks(level, tile)));
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
     for (index, tree) in walk.trees.iter().enumerate() {
         let nodes = &walk.nodes[tree.root as usize..];
@@ -206,18 +213,27 @@ fn rows<const MISSING: bool>(walk: &Walk, level: Level, tile: &Tile, sums: &mut 
             let values = &tile.values()[start..];
             let mut places = [0; LANES];
             places.copy_from_slice(&starts[start..start + LANES]);
-            for _ in 0..levels {
-                for (lane, place) in places.iter_mut().enumerate() {
-                    // Checks of these two accesses took a third of the time.
-                    #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
-                    // SAFETY: a place is a root or a child of a node, and all of these are nodes. Features are below
-                    // `walk.features`, of all of which there are `TILE` values, as is asserted above; `start`
-                    // is below `TILE`, and both are multiples of `LANES`.
-                    let (node, x) = unsafe {
-                        let node = *nodes.get_unchecked(*place as usize);
-                        (node, *values.get_unchecked(walk.feature(node) * TILE + lane))
-                    };
-                    *place = walk.next::<MISSING>(node, x);
+            let mut left = levels;
+            while left > 0 {
+                let before = places;
+                let some = left.min(STRIDE);
+                for _ in 0..some {
+                    for (lane, place) in places.iter_mut().enumerate() {
+                        // Checks of these two accesses took a third of the time.
+                        #[expect(unsafe_code, reason = "the hottest loop of deep trees")]
+                        // SAFETY: a place is a root, an entry or a child of a node, and all of these are nodes of the tree.
+                        // Nodes look at features up to `walk.features`, of all of which there are `TILE` values, as is
+                        // asserted above; `start` is below `TILE`, and both are multiples of `LANES`.
+                        let (node, x) = unsafe {
+                            let node = *nodes.get_unchecked(*place as usize);
+                            (node, *values.get_unchecked(walk.feature(node) * TILE + lane))
+                        };
+                        *place = walk.next::<MISSING>(node, x);
+                    }
+                }
+                left -= some;
+                if places == before {
+                    break;
                 }
             }
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(walk.targets)) {
