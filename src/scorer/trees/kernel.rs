@@ -34,7 +34,8 @@ impl Kernel {
         let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
         let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
         let features = ensemble.features().max(1);
-        Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets, features)?, features, targets, scored })
+        let walk = Walk::new(&trees, targets, features, bit_vectors.is_none())?;
+        Some(Kernel { bit_vectors, walk, features, targets, scored })
     }
 
     /// How it goes about it, for display.
@@ -228,14 +229,16 @@ mod tests {
             let rows = rows.min(TILE);
             tile.take_rows(&table[..rows * width], width);
             let (sums, expected) = (&mut sums[..rows * shape.targets], &expected[..rows * shape.targets]);
-            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-                kernel.walk.sums(level, &tile, sums);
-                prop_assert_eq!(&bits(sums), expected, "{}", level.name());
+            let trees = flatten(&ensemble).unwrap();
+            for (level, many) in [(Level::Portable, true), (Level::Avx2, true), (Level::Avx512, true), (Level::Avx2, false)] {
+                let walk = Walk::new(&trees, shape.targets, kernel.features, many).unwrap();
+                walk.sums(level, &tile, sums);
+                prop_assert_eq!(&bits(sums), expected, "{}, {}", level.name(), many);
             }
             kernel.walk.sums_of_few(&tile, sums);
             prop_assert_eq!(&bits(sums), expected);
             if shape.leaves <= MOST_LEAVES {
-                let bit_vectors = BitVectors::new(&flatten(&ensemble).unwrap(), shape.targets).unwrap();
+                let bit_vectors = BitVectors::new(&trees, shape.targets).unwrap();
                 for level in [Level::Portable, Level::Avx2, Level::Avx512] {
                     bit_vectors.sums(level, &tile, sums);
                     prop_assert_eq!(&bits(sums), expected, "{}", level.name());

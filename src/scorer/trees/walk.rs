@@ -66,27 +66,29 @@ struct Tree {
 }
 
 impl Walk {
-    /// Nothing when the tables would be too large to be numbered.
-    pub(super) fn new(trees: &[FlatTree], targets: usize, features: usize) -> Option<Self> {
+    /// For rows of so many features, of which there may be `many` at a time. Nothing when the tables would be too large to
+    /// be numbered.
+    pub(super) fn new(trees: &[FlatTree], targets: usize, features: usize, many: bool) -> Option<Self> {
         let feature_bits = (features + 1).next_power_of_two().trailing_zeros();
-        let tops: Vec<Top> = trees.iter().map(|tree| Top::of(tree, MOST_ENTRIES)).collect();
+        // Upper parts are only used for many rows, and take as long to make as all else.
+        let tops: Vec<Top> = if many { trees.iter().map(|tree| Top::of(tree, MOST_ENTRIES)).collect() } else { vec![] };
         let mut made = Walk {
             nodes: vec![],
             trees: vec![],
             weights: vec![],
             targets,
-            tops: LeafSets::new(tops.iter().map(|top| &top.tree)),
+            tops: if many { LeafSets::new(tops.iter().map(|top| &top.tree)) } else { None },
             entries: vec![],
             features,
             feature_bits,
         };
-        for (tree, top) in trees.iter().zip(&tops) {
-            made.push(tree, top)?;
+        for (index, tree) in trees.iter().enumerate() {
+            made.push(tree, tops.get(index))?;
         }
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree, top: &Top) -> Option<()> {
+    fn push(&mut self, tree: &FlatTree, top: Option<&Top>) -> Option<()> {
         let root = self.nodes.len();
         let first_weight = self.weights.len();
         // Numbers must fit once all nodes and weights are there.
@@ -133,8 +135,10 @@ impl Walk {
             level = next;
         }
         let first_entry = u32::try_from(self.entries.len()).ok()?;
-        self.entries.extend(top.ends.iter().map(|end| places[*end as usize]));
-        let (root, levels_left, targets) = (root as u32, top.levels_left, tree.targets.clone());
+        let ends = top.map_or(&[][..], |top| &top.ends);
+        self.entries.extend(ends.iter().map(|end| places[*end as usize]));
+        let (root, levels_left, targets) =
+            (root as u32, top.map_or(depth, |top| top.levels_left), tree.targets.clone());
         let first_weight = first_weight as u32;
         self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, targets });
         Some(())
