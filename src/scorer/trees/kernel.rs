@@ -1,9 +1,10 @@
 //! The fast ways through an ensemble, and which one to take.
 
-use super::bit_vectors::{BitVectors, MOST_LEAVES};
+use super::bit_vectors::BitVectors;
 use super::derived::Derived;
 use super::ensemble::TreeEnsemble;
 use super::flat::{Flat, FlatTree, flatten};
+use super::leaf_sets::MOST_LEAVES;
 use super::tile::{TILE, Tile};
 use super::walk::Walk;
 use super::weight::Weight;
@@ -41,7 +42,8 @@ impl<W: Weight> Kernel<W> {
         trees.iter().flat_map(|tree| &tree.targets).for_each(|target| scored[*target as usize] = true);
         let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
         let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
-        Some(Kernel { bit_vectors, walk: Walk::new(&trees, targets)?, derived, features, targets, scored })
+        let walk = Walk::new(&trees, targets, features + derived.len(), bit_vectors.is_none())?;
+        Some(Kernel { bit_vectors, walk, derived, features, targets, scored })
     }
 
     /// How it goes about it, for display.
@@ -102,7 +104,7 @@ impl<W: Weight> Kernel<W> {
     fn sums(&self, tile: &Tile, sums: &mut [W]) {
         match &self.bit_vectors {
             Some(bit_vectors) if tile.rows() > FEW_FOR_SETS => bit_vectors.sums(Level::get(), tile, sums),
-            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(tile, sums),
+            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(Level::get(), tile, sums),
             _ => self.walk.sums_of_few(tile, sums),
         }
     }
@@ -269,13 +271,17 @@ mod tests {
         tile.take_rows(&table[..rows * width], width);
         tile.derive(&derived);
         let (sums, expected) = (&mut sums[..rows * targets], &expected[..rows * targets]);
-        kernel.walk.sums(&tile, sums);
-        assert_eq!(bits(sums), expected);
+        let levels = [Level::Portable, Level::Avx2, Level::Avx512];
+        for (level, many) in levels.map(|level| (level, true)).into_iter().chain([(Level::Avx2, false)]) {
+            let walk = Walk::new(&trees, targets, features + derived.len(), many).unwrap();
+            walk.sums(level, &tile, sums);
+            assert_eq!(bits(sums), expected, "{}, {many}", level.name());
+        }
         kernel.walk.sums_of_few(&tile, sums);
         assert_eq!(bits(sums), expected);
         if trees.iter().all(|tree| tree.leaves() <= MOST_LEAVES) {
             let bit_vectors = BitVectors::new(&trees, targets).unwrap();
-            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            for level in levels {
                 bit_vectors.sums(level, &tile, sums);
                 assert_eq!(bits(sums), expected, "{}", level.name());
             }

@@ -65,14 +65,14 @@ impl Asked {
 
 impl Ranks {
     /// For the splits of `trees`; nothing when they need too many columns.
-    pub(super) fn new<W>(trees: &[FlatTree<W>]) -> Option<Self> {
+    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>>) -> Option<Self> {
         let asked = |node: &FlatNode| match *node {
             FlatNode::Split { feature, threshold, missing_is_right, .. } => {
                 Some(Asked::new(feature, missing_is_right, threshold))
             }
             FlatNode::Leaf(_) => None,
         };
-        let mut all: Vec<Asked> = trees.iter().flat_map(|tree| &tree.nodes).filter_map(asked).collect();
+        let mut all: Vec<Asked> = trees.flat_map(|tree| &tree.nodes).filter_map(asked).collect();
         all.sort_unstable();
         all.dedup();
         let mut made = Ranks { columns: vec![], heaps: vec![], known: Vec::with_capacity(all.len()) };
@@ -102,10 +102,10 @@ impl Ranks {
         Some(self.known[place].1)
     }
 
-    /// The ranks of the rows of `tile`, in columns of [`TILE`].
-    pub(super) fn of(&self, level: Level, tile: &Tile) -> Vec<i8> {
-        let mut ranks = vec![LOWEST; self.columns.len() * TILE];
-        for ((column, heap), ranks) in self.columns.iter().zip(&self.heaps).zip(ranks.as_chunks_mut::<TILE>().0) {
+    /// The ranks of the rows of `tile`, a column after the other.
+    pub(super) fn of(&self, level: Level, tile: &Tile) -> Vec<[i8; TILE]> {
+        let mut ranks = vec![[LOWEST; TILE]; self.columns.len()];
+        for ((column, heap), ranks) in self.columns.iter().zip(&self.heaps).zip(&mut ranks) {
             let values = &tile.columns()[column.feature as usize];
             search::ranks(level, values, tile.rows(), heap, column.steps, ranks);
             if column.missing_is_right && tile.has_missing() {
@@ -140,7 +140,7 @@ mod tests {
         splits.extend((0..300).map(|i| (0, true, i as f32 / 7.0 - 20.0)));
         splits.extend([(0, false, -0.0), (0, true, 0.0), (0, false, f32::INFINITY), (0, false, 1e-45)]);
         splits.extend([(2, true, -1.5), (2, true, -1.5), (2, true, f32::MAX)]);
-        let ranks = Ranks::new(&[chain(&splits)]).unwrap();
+        let ranks = Ranks::new([chain(&splits)].iter()).unwrap();
         // 700 thresholds take three columns, 301 two, and two lie aside for another answer to missing values.
         assert_eq!(ranks.columns(), 3 + 2 + 1 + 1);
 
@@ -156,7 +156,7 @@ mod tests {
                 for row in 0..tile.rows() {
                     let x = rows[row * 3 + feature as usize];
                     let right = x > threshold || (x.is_nan() && missing_is_right);
-                    let rank = of_tile[usize::from(column) * TILE + row];
+                    let rank = of_tile[usize::from(column)][row];
                     assert_eq!(rank >= least, right, "{x} at {threshold}, {missing_is_right}, {}", level.name());
                 }
             }

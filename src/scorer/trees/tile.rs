@@ -2,10 +2,12 @@
 
 use super::derived::Derived;
 
-/// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache.
+/// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache. Twice as many made deep forests a
+/// tenth faster and calls of few rows a tenth slower.
 pub(super) const TILE: usize = 128;
 
 /// The features of at most [`TILE`] rows, column after column. Rows beyond those that were put in repeat older values.
+/// Behind them is a column of NaN.
 pub(super) struct Tile {
     values: Vec<f32>,
     /// Number of features that rows have; behind them come derived ones.
@@ -17,7 +19,9 @@ pub(super) struct Tile {
 impl Tile {
     /// A tile for rows of so many features, and as many derived ones.
     pub(super) fn new(features: usize, derived: usize) -> Self {
-        Tile { values: vec![0.0; (features + derived) * TILE], features, rows: 0, has_missing: false }
+        let mut values = vec![0.0; (features + derived) * TILE];
+        values.resize((features + derived + 1) * TILE, f32::NAN);
+        Tile { values, features, rows: 0, has_missing: false }
     }
 
     /// Takes rows that lie in columns, of which it takes the first ones, as many as it has.
@@ -43,8 +47,8 @@ impl Tile {
 
     /// Answers the questions of `derived` about the rows.
     pub(super) fn derive(&mut self, derived: &Derived) {
-        let (values, answers) = self.values.split_at_mut(self.features * TILE);
-        derived.answer(values, TILE, answers);
+        let (values, rest) = self.values.split_at_mut(self.features * TILE);
+        derived.answer(values, TILE, &mut rest[..derived.len() * TILE]);
     }
 
     /// Number of rows.

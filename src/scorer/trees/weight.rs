@@ -19,6 +19,15 @@ pub trait Weight: Threshold {
     ///
     /// The processor has the instructions of `V`.
     unsafe fn add_of_leaves<V: Bytes>(leaves: V, tables: &[Self::Table], sums: &mut [Self]);
+
+    /// Whether a weight can be kept as a float32.
+    const IS_F32: bool;
+
+    /// As a float32, which is exact where [`Self::IS_F32`].
+    fn to_f32(self) -> f32;
+
+    /// The weight that was kept as a float32.
+    fn of_f32(kept: f32) -> Self;
 }
 
 impl Weight for f32 {
@@ -36,6 +45,16 @@ impl Weight for f32 {
     unsafe fn add_of_leaves<V: Bytes>(leaves: V, tables: &[BytesOfWeights], sums: &mut [f32]) {
         // SAFETY: as for this function.
         unsafe { leaves.add_weights(tables, sums) }
+    }
+
+    const IS_F32: bool = true;
+
+    fn to_f32(self) -> f32 {
+        self
+    }
+
+    fn of_f32(kept: f32) -> Self {
+        kept
     }
 }
 
@@ -59,5 +78,15 @@ impl Weight for f64 {
         for (place, sum) in sums[..V::ROWS].iter_mut().enumerate() {
             *sum += weights[usize::from(numbers[row(place, V::ROWS)])];
         }
+    }
+
+    const IS_F32: bool = false;
+
+    fn to_f32(self) -> f32 {
+        self as f32
+    }
+
+    fn of_f32(kept: f32) -> Self {
+        kept.into()
     }
 }
