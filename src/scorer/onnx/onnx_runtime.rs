@@ -99,7 +99,8 @@ impl Sessions {
 
     /// The outputs for `inputs`, in the graph's order.
     pub(super) fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
-        self.idle.with(|| self.session().map_err(error), |session| self.run_in(session, inputs))
+        // A run that fails leaves its session as it was, and another one would take long to make.
+        self.idle.with(|| self.session().map_err(error), |session| Ok(self.run_in(session, inputs)))?
     }
 
     fn run_in(&self, session: &mut Session, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
