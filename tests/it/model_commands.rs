@@ -71,6 +71,13 @@ fn a_check_without_row_numbers_goes_by_the_order() {
 }
 
 #[test]
+fn a_prediction_that_is_expected_twice_stands_for_no_other() {
+    let model = "gradient_boosting_regressor";
+    let scene = scene(model, |lines| lines[2] = lines[1].clone());
+    assert!(said(&check(&scene, model, &[]).end(), 5).contains("1 results that are not expected"));
+}
+
+#[test]
 fn a_check_reads_every_format_that_a_run_writes() {
     let model = "logistic_regression_3class";
     let scene = scene(model, |_| {});

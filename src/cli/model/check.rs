@@ -1,6 +1,6 @@
 //! `batchscore model check`: what a model gives for data, beside what is expected.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let columns = wanted_columns(&schema, &args.columns)?;
     let expected = Expected::read(&args.expect, &schema, &columns)?;
     let scored = Scored::of(scorer.as_ref(), &records::read(&pointers, &settings, scorer.needs())?)?;
-    if scored.places.is_empty() {
+    if scored.order.is_empty() {
         return Err(Failure(ExitCode::Input, format!("{} has no records to score", args.data).into()));
     }
     let report = Report::of(&scored, &expected, &schema, &columns, args.tolerance)?;
@@ -149,7 +149,7 @@ impl Scored {
             order.extend(block.span.clone().map(|row| (name.clone(), row)));
         }
         let table = arrow_select::concat::concat_batches(&scorer.output_schema(), &tables)?;
-        let files = blocks.iter().map(|block| block.file.index).collect::<std::collections::BTreeSet<_>>().len();
+        let files = blocks.iter().map(|block| block.file.index).collect::<BTreeSet<_>>().len();
         Ok(Scored { table, places, failed, order, files })
     }
 }
@@ -257,18 +257,19 @@ impl Report {
         tolerance: f64,
     ) -> Result<Self, ArrowError> {
         let positions: HashMap<&Place, u64> = scored.places.iter().zip(0..).collect();
-        let (mut pairs, mut lacking, mut missing) = ((Vec::new(), Vec::new()), Vec::new(), positions.len());
+        let (mut pairs, mut lacking, mut matched) = ((Vec::new(), Vec::new()), Vec::new(), HashSet::new());
         for index in 0..expected.rows {
             let place = expected.place(index, scored);
             match place.as_ref().and_then(|place| positions.get(place)) {
                 Some(position) => {
                     pairs.0.push(*position);
                     pairs.1.push(index as u64);
-                    missing = missing.saturating_sub(1);
+                    matched.insert(*position);
                 }
                 None => lacking.push((index, place)),
             }
         }
+        let missing = positions.len() - matched.len();
         let (have, want) = (UInt64Array::from(pairs.0), UInt64Array::from(pairs.1));
         let mut faults = Vec::new();
         let mut table = format!("{:<24} {:>18} {:>10}\n", "column", "largest difference", "differing");

@@ -89,7 +89,7 @@ impl Sessions {
     /// Sessions with the graph of `model`, which was read from `path`, and takes `inputs`.
     pub(super) fn new(library: Library, model: &ModelProto, path: &Path, inputs: Vec<String>) -> Result<Self, String> {
         let source = match &model.graph {
-            Some(graph) if graph.node.iter().any(is_zip_map) => Source::Bytes(without_zip_maps(model).encode_to_vec()),
+            Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => Source::Bytes(without_zip_maps(model).encode_to_vec()),
             Some(graph) if has_external_data(graph) => Source::File(path.to_path_buf()),
             // As they are in the file, with what newer versions of ONNX have added.
             _ => Source::Bytes(std::fs::read(path).map_err(|error| error.to_string())?),
@@ -99,7 +99,8 @@ impl Sessions {
 
     /// The outputs for `inputs`, in the graph's order.
     pub(super) fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
-        self.idle.with(|| self.session().map_err(error), |session| self.run_in(session, inputs), |_| true)
+        // A run that fails leaves its session as it was, and another one would take long to make.
+        self.idle.with(|| self.session().map_err(error), |session| Ok(self.run_in(session, inputs)), |_| true)?
     }
 
     fn run_in(&self, session: &mut Session, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
@@ -128,6 +129,11 @@ impl Sessions {
 
 fn error(error: ort::Error) -> TractError {
     TractError::msg(error.message().to_owned())
+}
+
+/// Whether outputs were put in place of a sequence: they declare nothing.
+fn is_rewritten(graph: &GraphProto) -> bool {
+    graph.output.iter().any(|output| output.r#type.is_none())
 }
 
 fn is_zip_map(node: &tract_onnx::pb::NodeProto) -> bool {
