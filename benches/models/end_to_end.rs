@@ -1,3 +1,5 @@
+use std::process::Stdio;
+
 use crate::batchscore::{self, Output};
 use crate::cases::Goal;
 use crate::data::{self, Layout};
@@ -24,6 +26,8 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) -> Result<()> {
         let mut command = bench.script("pyarrow_onnxruntime.py");
         command.arg(bench.model(MODEL)).arg(&input).arg(bench.data.join("outputs/peer.txt"));
         command.args(["--rows", &LOOP_ROWS.to_string()]);
+        // onnxruntime warns of each batch that the model's declared shapes are wrong.
+        command.stderr(Stdio::null());
         let (run, text) = process::run(&mut command)?;
         rounds.push((ours, all_rows(run, &text)?));
     }
