@@ -89,7 +89,9 @@ impl Sessions {
     /// Sessions with the graph of `model`, which was read from `path`, and takes `inputs`.
     pub(super) fn new(library: Library, model: &ModelProto, path: &Path, inputs: Vec<String>) -> Result<Self, String> {
         let source = match &model.graph {
-            Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => Source::Bytes(without_zip_maps(model).encode_to_vec()),
+            Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => {
+                Source::Bytes(without_zip_maps(model).encode_to_vec())
+            }
             Some(graph) if has_external_data(graph) => Source::File(path.to_path_buf()),
             // As they are in the file, with what newer versions of ONNX have added.
             _ => Source::Bytes(std::fs::read(path).map_err(|error| error.to_string())?),
