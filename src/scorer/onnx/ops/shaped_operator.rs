@@ -36,6 +36,11 @@ pub(super) fn built<K: ShapedOperator>(context: &ParsingContext, node: &NodeProt
     Ok((expand(ShapedOp { operator: Arc::new(operator), wanted, open }), vec![]))
 }
 
+/// A tract operator of `operator`, with its first output only.
+pub(super) fn shaped_op<K: ShapedOperator>(operator: K, open: Symbol) -> impl TypedOp {
+    ShapedOp { operator: Arc::new(operator), wanted: tvec![0], open }
+}
+
 struct ShapedOp<K> {
     operator: Arc<K>,
     /// Which outputs the model names.
