@@ -254,7 +254,7 @@ fn operators_of_onnx() {
     );
 
     let tracts = verdicts(&tract_onnx::onnx(), &cases);
-    let lost: Vec<_> = tracts.iter().filter(|(name, v)| v.passes() && !ours[*name].passes()).map(|(name, _)| name);
+    let lost = tracts.iter().filter(|(name, v)| v.passes() && !ours[*name].passes()).map(|(name, _)| name);
     let lost: Vec<_> = lost.filter(|name| !NOT_LIKE_ONNX_RUNTIME.contains(&name.as_str())).collect();
     assert!(lost.is_empty(), "tract alone passes: {lost:#?}");
     let failing: Vec<_> =
