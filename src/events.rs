@@ -129,6 +129,8 @@ pub struct Summary {
     pub first_failure: Option<String>,
     /// What became of the items.
     pub counts: Counts,
+    /// What ran the model.
+    pub engine: String,
     /// From the start of the job to its end.
     #[serde(serialize_with = "seconds", rename = "elapsed_seconds")]
     pub elapsed: Duration,

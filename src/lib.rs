@@ -24,8 +24,8 @@
 //! | [`report`] | consumers of events: progress, summary, `job.json` |
 //!
 //! A module uses only these of ours: `policy`, `data`, `storage`: none; `events`, `scorer`: `data`; `input`: `storage`,
-//! `data`, `policy`; `output`: `storage`, `data`; `spec`: `policy`, and the plain settings of `storage`, `input` and
-//! `output`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`, `storage`;
+//! `data`, `policy`; `output`: `storage`, `data`; `spec`: `policy`, and the plain settings of `storage`, `input`, `output`
+//! and `scorer`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`, `storage`;
 //! `cli`: all. `tests/it/house.rs` checks it.
 
 pub mod caught;

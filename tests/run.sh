@@ -3,7 +3,9 @@
 #
 # Debian packages are installed only where they are missing, and only by root. Everything else goes below target/:
 # emulators of S3 (moto, Python) and of Azure's blob storage (azurite, Node.js), which the tests of module `stores`
-# start on free ports of this machine and stop again.
+# start on free ports of this machine and stop again; the ONNX project's own tests of operators (onnx, Python; its later
+# versions hold none); and ONNX Runtime (Python), which the tests of `onnx_runtime` load, and which says what is right in
+# the cases that tests/onnx/make_cases.py makes.
 #
 # Arguments are handed on to the tests: tests/run.sh policies runs the tests with `policies` in their name.
 set -euo pipefail
@@ -49,15 +51,15 @@ need python3 -c "import ensurepip, venv" -- python3 python3-venv
 need npm --version -- nodejs npm
 
 # Each is marked with what it holds, so that a change here installs it anew and nothing else does.
-s3=("moto[s3]==5.2.5" "flask==3.1.3" "flask-cors==6.0.5")
+python=("moto[s3]==5.2.5" "flask==3.1.3" "flask-cors==6.0.5" "onnx==1.18.0" "onnxruntime==1.31.1" "numpy==2.4.6")
 azure=("azurite@3.35.0")
 mkdir -p target
 
-if [ "$(cat target/test-venv/.holds 2>/dev/null)" != "${s3[*]}" ]; then
+if [ "$(cat target/test-venv/.holds 2>/dev/null)" != "${python[*]}" ]; then
     rm -rf target/test-venv
     quietly python3 -m venv target/test-venv
-    quietly target/test-venv/bin/pip --quiet --disable-pip-version-check install "${s3[@]}"
-    echo "${s3[*]}" >target/test-venv/.holds
+    quietly target/test-venv/bin/pip --quiet --disable-pip-version-check install "${python[@]}"
+    echo "${python[*]}" >target/test-venv/.holds
 fi
 if [ "$(cat target/npm/.holds 2>/dev/null)" != "${azure[*]}" ]; then
     rm -rf target/npm
@@ -66,6 +68,10 @@ if [ "$(cat target/npm/.holds 2>/dev/null)" != "${azure[*]}" ]; then
     echo '{"private": true}' >target/npm/package.json
     quietly npm --prefix target/npm --silent --no-fund --no-audit --no-update-notifier install "${azure[@]}"
     echo "${azure[*]}" >target/npm/.holds
+fi
+if ! cmp -s tests/onnx/make_cases.py target/onnx-cases/.made-by; then
+    quietly target/test-venv/bin/python tests/onnx/make_cases.py target/onnx-cases
+    cp tests/onnx/make_cases.py target/onnx-cases/.made-by
 fi
 
 # A snapshot that differs is a failure; it is never rewritten here.

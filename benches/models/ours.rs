@@ -5,11 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::batchscore::data::{Block, Cuts, InputFile, MiniBatch, RowNumbers};
-use ::batchscore::scorer::{self, Scorer};
+use ::batchscore::scorer::{self, Engine, ModelSettings, Scorer};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::Result;
+
+/// The model at `path`, by what is the program's own.
+pub(crate) fn load(path: &Path) -> Result<Box<dyn Scorer>> {
+    Ok(scorer::load(path, &ModelSettings { engine: Engine::Tract, ort_library: None })?)
+}
 
 /// CPU seconds of this thread.
 pub(crate) fn cpu_seconds() -> Result<f64> {
@@ -62,7 +67,7 @@ pub(crate) fn rate(scorer: &dyn Scorer, mini_batches: &[MiniBatch], seconds: f64
 /// CPU seconds of loading a model.
 pub(crate) fn loading(path: &Path) -> Result<f64> {
     let started = cpu_seconds()?;
-    let scorer = scorer::load(path)?;
+    let scorer = load(path)?;
     let seconds = cpu_seconds()? - started;
     drop(scorer);
     Ok(seconds)

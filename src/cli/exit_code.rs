@@ -14,7 +14,7 @@ pub enum ExitCode {
     Input = 3,
     /// The model cannot be loaded.
     Model = 4,
-    /// Too many items or mini-batches failed, or none succeeded.
+    /// Too many items or mini-batches failed, or none succeeded; or predictions are not those that were expected.
     Thresholds = 5,
     /// The output cannot be written, or exists.
     Output = 6,

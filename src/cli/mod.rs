@@ -22,17 +22,11 @@ enum Command {
     /// Score data with a model and write one prediction for each item
     #[command(after_help = exit_code::HELP)]
     Run(Box<run::RunArgs>),
-    /// Look at models
+    /// Look at models, check what they give, and measure them
     Model {
         #[command(subcommand)]
-        command: ModelCommand,
+        command: Box<model::ModelCommand>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum ModelCommand {
-    /// Print what goes into a model, what comes out, and what runs it
-    Inspect(model::InspectArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -41,7 +35,7 @@ pub fn main() -> ExitCode {
     // Usage errors, --help and --version end the process here, with clap's codes 2 and 0.
     match Cli::parse().command {
         Command::Run(args) => run::run(*args),
-        Command::Model { command: ModelCommand::Inspect(args) } => model::inspect(&args),
+        Command::Model { command } => model::run(&command),
     }
 }
 

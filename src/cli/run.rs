@@ -21,6 +21,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "Model and data")]
     model: Option<String>,
 
+    /// What runs an ONNX model: tract, ort (ONNX Runtime, where it is installed), or auto
+    #[arg(long, value_name = "ENGINE", help_heading = "Model and data")]
+    engine: Option<String>,
+
+    /// The library of ONNX Runtime; looked for in the Python package onnxruntime unless given
+    #[arg(long, value_name = "FILE", help_heading = "Model and data")]
+    ort_library: Option<String>,
+
     /// Where the data is: a file, folder, glob, http(s) URL, or s3://, az://, abfss://, wasbs://, gs:// URI; repeatable
     #[arg(long, visible_alias = "input-local-path", value_name = "POINTER", help_heading = "Model and data")]
     input_path: Vec<String>,
@@ -182,6 +190,8 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
     let flags = JobSpec {
         name: args.name,
         model: args.model,
+        engine: args.engine,
+        ort_library: args.ort_library,
         input_path: (!args.input_path.is_empty()).then_some(StringOrList::Many(args.input_path)),
         input_format: args.input_format,
         csv_header: args.csv_header,

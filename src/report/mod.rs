@@ -8,5 +8,6 @@ mod progress;
 mod summary;
 
 pub use job_file::write_job_file;
+pub use numbers::grouped;
 pub use progress::{ProgressMode, Reporter};
 pub use summary::summary_text;

@@ -39,6 +39,7 @@ pub fn summary_text(summary: &Summary) -> String {
         "speed",
         format!("{} items/s, {} in all", grouped(summary.items_per_second as u64), format_duration(summary.elapsed)),
     );
+    line("engine", summary.engine.clone());
     if let Some(peak) = summary.peak_memory_bytes {
         line("peak memory", bytes(peak));
     }

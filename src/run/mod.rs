@@ -124,9 +124,9 @@ pub struct Finished {
 pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> Result<Finished, StartError> {
     let started = Instant::now();
     let listing = input::list(&job.inputs, &job.input)?;
-    let scorer: Arc<dyn scorer::Scorer> = Arc::from(scorer::load(&job.model)?);
+    let scorer: Arc<dyn scorer::Scorer> = Arc::from(scorer::load(&job.model, &job.model_settings)?);
     let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
-    let output_schema = scorer.output_schema();
+    let (output_schema, engine) = (scorer.output_schema(), scorer.engine());
     let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
     let (predictions, errors) = create_outputs(job, &encoder)?;
 
@@ -165,7 +165,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
         seed: started.elapsed().as_nanos() as u64,
     };
     let ended = Dispatcher::start(setup).run(&messages);
-    Ok(conclude(job, started.elapsed(), ended, on_event))
+    Ok(conclude(job, engine, started.elapsed(), ended, on_event))
 }
 
 fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {
@@ -188,7 +188,7 @@ fn errors_file_name(predictions: &str) -> String {
     format!("{stem}.errors.jsonl")
 }
 
-fn conclude(job: &Job, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut(Event)) -> Finished {
+fn conclude(job: &Job, engine: String, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut(Event)) -> Finished {
     let Ended { counts, first_failure, stop, written } = ended;
     // The writer knows best why it could not go on.
     let stop = match (stop, written.error) {
@@ -206,6 +206,7 @@ fn conclude(job: &Job, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut
         error: stop.as_ref().map(ToString::to_string),
         first_failure,
         counts,
+        engine,
         elapsed,
         items_per_second: per_second(&counts, elapsed),
         peak_memory_bytes: peak_memory(),

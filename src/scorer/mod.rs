@@ -3,7 +3,10 @@
 //! A scorer is loaded once and shared by all workers; what a call changes is kept apart for each thread by the scorer
 //! itself. It never retries, never splits and never writes: that is the engine's and the run's part.
 
+pub mod boosted;
+mod details;
 pub mod onnx;
+mod runtime;
 pub mod scripted;
 mod signature;
 pub mod trees;
@@ -15,6 +18,8 @@ use thiserror::Error;
 
 use crate::data::{MiniBatch, Predictions, PredictionsError};
 
+pub use details::{Details, OperatorCount};
+pub use runtime::{Engine, ModelSettings};
 pub use signature::{Dimension, ElementType, FeatureNeeds, NamedFeature, Signature, TensorSpec};
 
 /// A loaded model.
@@ -22,8 +27,13 @@ pub trait Scorer: Send + Sync {
     /// What goes in and what comes out, as the model declares it.
     fn signature(&self) -> &Signature;
 
-    /// What runs the model, for `model inspect`.
+    /// What runs the model, for users.
     fn engine(&self) -> String;
+
+    /// What else there is to know of the model, for `model inspect`.
+    fn details(&self) -> Details {
+        Details::default()
+    }
 
     /// The columns that each record must bring, in the order in which [`Self::score`] takes them.
     fn needs(&self) -> &FeatureNeeds;
@@ -91,12 +101,30 @@ pub enum ModelError {
         cause: String,
     },
     /// The graph uses operators that have no implementation here.
-    #[error("model {path} uses {} that this version does not support: {}", if operators.len() == 1 { "an operator" } else { "operators" }, operators.join(", "))]
+    #[error("model {path} uses {} that this version does not support: {}{remedy}", if operators.len() == 1 { "an operator" } else { "operators" }, operators.join(", "))]
     UnsupportedOperators {
         /// The model's path.
         path: String,
         /// Each with its domain, as in `ai.onnx.ml.SVMClassifier`.
         operators: Vec<String>,
+        /// What the user can do, behind a semicolon, or nothing.
+        remedy: String,
+    },
+    /// ONNX Runtime was asked for, and is not there, or does not run the model.
+    #[error("model {path} cannot be run by ONNX Runtime: {cause}")]
+    OnnxRuntime {
+        /// The model's path.
+        path: String,
+        /// Why, and what the user can do.
+        cause: String,
+    },
+    /// An engine of ONNX models was asked for, and the model is none.
+    #[error("model {path} is no ONNX file, and the engine {engine} runs only these: leave the engine out")]
+    OnlyOnnx {
+        /// The model's path.
+        path: String,
+        /// What was asked for.
+        engine: Engine,
     },
     /// The graph is understood, but cannot be prepared.
     #[error("model {path} cannot be prepared: {cause}")]
@@ -108,15 +136,21 @@ pub enum ModelError {
     },
 }
 
-/// Loads the model at `path` with the engine that fits what the file is.
-pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
+/// Loads the model at `path` with the engine that fits what the file is, or that `settings` ask for.
+pub fn load(path: &Path, settings: &ModelSettings) -> Result<Box<dyn Scorer>, ModelError> {
     match path.extension().and_then(|e| e.to_str()) {
-        Some("onnx") => Ok(Box::new(onnx::OnnxScorer::load(path)?)),
+        Some("onnx") => Ok(Box::new(onnx::OnnxScorer::load(path, settings)?)),
+        Some(_) if settings.engine != Engine::Auto && path.is_file() => {
+            Err(ModelError::OnlyOnnx { path: path.display().to_string(), engine: settings.engine })
+        }
         Some("scripted") => Ok(Box::new(scripted::ScriptedScorer::load(path)?)),
+        Some(extension) if boosted::EXTENSIONS.contains(&extension) => boosted::load(path),
         other => Err(ModelError::UnknownKind {
             path: path.display().to_string(),
             found: other.map_or_else(|| "a file without an extension".to_owned(), |e| format!("a .{e} file")),
-            remedy: "models are ONNX files with the extension .onnx".to_owned(),
+            remedy:
+                "models are ONNX files (.onnx) and those of LightGBM (.txt), XGBoost (.json, .ubj) and CatBoost (.json)"
+                    .to_owned(),
         }),
     }
 }

@@ -20,6 +20,10 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ort_library: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_path: Option<StringOrList>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_format: Option<String>,
@@ -130,6 +134,7 @@ impl JobSpec {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.model = spec.model.map(|model| below(folder, model));
+        spec.ort_library = spec.ort_library.map(|library| below(folder, library));
         spec.output_path = spec.output_path.map(|output| below(folder, output));
         spec.input_path = spec.input_path.map(|input| match input {
             StringOrList::One(path) => StringOrList::One(below(folder, path)),
@@ -168,6 +173,8 @@ impl JobSpec {
             name: over.name.or(self.name),
             description: over.description.or(self.description),
             model: over.model.or(self.model),
+            engine: over.engine.or(self.engine),
+            ort_library: over.ort_library.or(self.ort_library),
             input_path: over.input_path.or(self.input_path),
             input_format: over.input_format.or(self.input_format),
             csv_header: over.csv_header.or(self.csv_header),

@@ -9,6 +9,7 @@ use super::job_file::{JobSpec, Scalar, StringOrList};
 use crate::input::{Header, InputFormat, InputSettings, Keep};
 use crate::output::OutputFormat;
 use crate::policy::{ErrorThreshold, PolicyError, ProgressTimeout, RetryPolicy, Timeout, parse_duration};
+use crate::scorer::{Engine, ModelSettings};
 use crate::storage::Pointer;
 
 /// A job that can run: everything is there, and everything makes sense.
@@ -18,6 +19,8 @@ pub struct Job {
     pub name: String,
     /// The model file.
     pub model: PathBuf,
+    /// How it is run.
+    pub model_settings: ModelSettings,
     /// Where the data is, in the order in which it is scored.
     pub inputs: Vec<Pointer>,
     /// How the data is read.
@@ -107,6 +110,13 @@ impl JobSpec {
                 format!("{stem}-{now}")
             }
         };
+        let model_settings = ModelSettings {
+            engine: match self.engine {
+                None => Engine::default(),
+                Some(text) => text.parse().map_err(|rule: String| value("engine", &text, rule))?,
+            },
+            ort_library: self.ort_library.map(PathBuf::from),
+        };
         let inputs = self.input_path.map(StringOrList::whole).unwrap_or_default();
         if inputs.is_empty() {
             return Err(ResolveError::NoInput);
@@ -156,6 +166,7 @@ impl JobSpec {
         Ok(Job {
             name,
             model,
+            model_settings,
             inputs,
             input,
             workers,
@@ -266,6 +277,9 @@ fn value(setting: &'static str, value: &str, rule: impl ToString) -> ResolveErro
 pub struct JobDescription {
     pub name: String,
     pub model: String,
+    pub engine: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ort_library: Option<String>,
     pub input_path: Vec<String>,
     pub input_format: &'static str,
     pub csv_header: &'static str,
@@ -300,6 +314,8 @@ impl Job {
         JobDescription {
             name: self.name.clone(),
             model: self.model.display().to_string(),
+            engine: self.model_settings.engine.to_string(),
+            ort_library: self.model_settings.ort_library.as_ref().map(|path| path.display().to_string()),
             input_path: self.inputs.iter().map(ToString::to_string).collect(),
             input_format: input.format.as_ref().map_or("auto", |format| name_of(INPUT_FORMATS, format)),
             csv_header: name_of(HEADERS, &input.header),
@@ -392,6 +408,7 @@ mod tests {
     #[test]
     fn nonsense_is_named() {
         for (text, part) in [
+            ("engine: tensorflow", "auto, tract or ort"),
             ("workers: 0", "workers is \"0\""),
             ("name: ../x", "name is \"../x\""),
             ("name: .x", "name is"),

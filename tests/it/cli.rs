@@ -10,8 +10,15 @@ use crate::support::{BINARY, Ended, Run, Scene, drain, rows_csv, wait};
 #[test]
 fn help_says_what_there_is() {
     let scene = Scene::new();
-    for args in [&["--help"][..], &["help"], &["run", "--help"], &["model", "--help"], &["model", "inspect", "--help"]]
-    {
+    for args in [
+        &["--help"][..],
+        &["help"],
+        &["run", "--help"],
+        &["model", "--help"],
+        &["model", "inspect", "--help"],
+        &["model", "check", "--help"],
+        &["model", "bench", "--help"],
+    ] {
         let ended = scene.batchscore(args);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended}");
         assert!(ended.stdout.contains("Usage: batchscore"), "{ended}");

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scorer", &["data"]),
     ("input", &["storage", "data", "policy"]),
     ("output", &["storage", "data"]),
-    ("spec", &["policy", "storage", "input", "output"]),
+    ("spec", &["policy", "storage", "input", "output", "scorer"]),
     ("engine", &["scorer", "policy", "data"]),
     ("run", &["policy", "data", "storage", "events", "scorer", "input", "output", "spec", "engine"]),
     ("report", &["events", "spec", "policy", "storage"]),
@@ -34,6 +34,9 @@ const HOMES: &[(&str, &str)] = &[
     ("ctrlc", "cli/"),
     ("indicatif", "report/"),
     ("tract_onnx", "scorer/onnx/"),
+    ("prost", "scorer/onnx/onnx_runtime.rs"),
+    // The name alone is also that of the engine.
+    ("use ort", "scorer/onnx/onnx_runtime.rs"),
     ("object_store", "storage/"),
     ("flate2", "input/"),
     ("zstd", "input/"),

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod boosted;
 mod cli;
 mod house;
 mod inputs;
+mod model_commands;
 mod models;
+mod onnx_runtime;
 mod output;
 mod policies;
 mod property;

@@ -33,6 +33,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -474,6 +475,14 @@ def make_networks():
     )
 
 
+def make_neighbours():
+    tabular(
+        "nearest_neighbours_regressor",
+        "Average of the nearest 4 of the training rows, gone through by Scan.",
+        KNeighborsRegressor(4),
+    )
+
+
 # --- several inputs -----------------------------------------------------
 
 
@@ -612,6 +621,62 @@ def make_plain():
     describe(name, "The same network with two outputs, of 1 and 3 columns.", model)
 
 
+def make_convolution():
+    rng = np.random.default_rng(9)
+    weights = {
+        "conv.weight": rng.normal(scale=0.5, size=(6, 1, 3)),
+        "conv.bias": rng.normal(scale=0.3, size=6),
+        "fc.weight": rng.normal(scale=0.7, size=(2, 6)),
+        "fc.bias": rng.normal(scale=0.3, size=2),
+    }
+    axes = helper.make_tensor("axes", onnx.TensorProto.INT64, [1], [1])
+    nodes = [
+        helper.make_node("Constant", [], ["axes"], value=axes),
+        helper.make_node("Unsqueeze", ["input", "axes"], ["/series"]),
+        helper.make_node(
+            "Conv", ["/series", "conv.weight", "conv.bias"], ["/conv"], pads=[1, 1]
+        ),
+        helper.make_node("Relu", ["/conv"], ["/relu"]),
+        helper.make_node("GlobalMaxPool", ["/relu"], ["/pool"]),
+        helper.make_node("Flatten", ["/pool"], ["/flat"]),
+        helper.make_node("Gemm", ["/flat", "fc.weight", "fc.bias"], ["output"], transB=1),
+    ]
+    name = "convolution"
+    model = build(
+        name, nodes, [("input", ["batch", 4])], [("output", ["batch", 2])], weights
+    )
+    onnx.checker.check_model(model)
+    values = plain_input(name)
+    header, rows = result_columns(run(save(name, model), {"input": values}), None)
+    write_expected(name, header, rows)
+    describe(name, "A convolution over the columns.", model)
+
+
+def make_determinant():
+    shapes = {"matrix": [-1, 2, 2], "column": [-1, 1]}
+    nodes = [
+        helper.make_node(
+            "Constant",
+            [],
+            [shape],
+            value=helper.make_tensor(shape, onnx.TensorProto.INT64, [len(dims)], dims),
+        )
+        for shape, dims in shapes.items()
+    ]
+    nodes += [
+        helper.make_node("Reshape", ["input", "matrix"], ["/matrix"]),
+        helper.make_node("Det", ["/matrix"], ["/det"]),
+        helper.make_node("Reshape", ["/det", "column"], ["output"]),
+    ]
+    name = "determinant"
+    model = build(name, nodes, [("input", ["batch", 4])], [("output", ["batch", 1])], {})
+    onnx.checker.check_model(model)
+    save(name, model)
+    plain_input(name)
+    text = "An operator that only onnxruntime has. The results are easy to work out."
+    describe(name, text, model)
+
+
 def make_broken():
     for name, domain in [
         ("unsupported_operator", "ai.onnx.ml"),
@@ -687,8 +752,11 @@ def main():
     make_linear()
     make_trees()
     make_networks()
+    make_neighbours()
     make_several_inputs()
     make_plain()
+    make_convolution()
+    make_determinant()
     make_broken()
     write_readme()
 

@@ -1,21 +1,28 @@
-//! ONNX models, run by tract with operators of our own where it lacks them or is slow.
+//! ONNX models, run by tract with operators of our own where it lacks them or is slow, or by ONNX Runtime.
 //!
 //! ```text
-//! load   graph (protobuf, checked) -> signature (what goes in) -> head, plan (by tract) -> dry run -> output layout
+//! load   graph (protobuf, checked) -> signature (what goes in) -> head, plan -> dry run -> output layout
 //! score  mini-batch -> runs of RUN_ROWS rows: head, or gather (columns to tensors) -> plan -> output columns
 //! ```
 //!
-//! This is the only home of tract. What a model does is known from its graph alone; nothing here depends on who
-//! exported it. A row's result does not depend on the rows beside it: our operators sum in a fixed order, and tract's
-//! are given a symbolic number of rows, so that they take the same steps for every number. (Only in tract's reductions
-//! and convolutions may the last bit differ with the number of rows.)
+//! This is the only home of tract, whose tensors flow through the module whatever runs the plan. What a model does is
+//! known from its graph alone; nothing here depends on who exported it. A row's result does not depend on the rows beside
+//! it: our operators sum in a fixed order, and tract's are given a symbolic number of rows, so that they take the same
+//! steps for every number. (Only in tract's reductions and convolutions, and in ONNX Runtime's networks, may the last
+//! bits differ with the number of rows; `model inspect` measures by how much.)
 
+mod choice;
 mod classes;
+mod dry_run;
 mod exp;
 mod features;
 mod gather;
 mod graph;
 mod head;
+mod library;
+#[cfg(test)]
+mod node_tests;
+mod onnx_runtime;
 mod ops;
 mod outputs;
 mod plan;
@@ -23,21 +30,27 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::types::Float32Type;
 use arrow_schema::SchemaRef;
-use tract_onnx::model::Onnx;
+use tract_onnx::model::{Onnx, OnnxOpRegister};
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
+use self::dry_run::{DryRun, zeros};
 use self::features::RowLength;
 use self::head::{Head, Split};
+use self::onnx_runtime::{Library, Sessions};
 use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
-use super::{Dimension, FeatureNeeds, ModelError, ScoreError, Scorer, Signature, TensorSpec};
+use super::{
+    Details, Dimension, FeatureNeeds, ModelError, ModelSettings, OperatorCount, ScoreError, Scorer, Signature,
+    TensorSpec,
+};
 use crate::caught::caught;
 use crate::data::{ElementType, MiniBatch, Predictions};
 
@@ -50,9 +63,6 @@ const RUN_ROWS: usize = 1024;
 /// as 64 or 256, and a mini-batch of 10 rows cost a third of what it costs with 64.
 const FALLBACK_ROWS: usize = 16;
 
-/// Rows of the run at load time. More than one, to tell the axis of rows from axes of length one.
-const DRY_RUN_ROWS: usize = 3;
-
 /// A model in an ONNX file.
 pub struct OnnxScorer {
     /// The graph's beginning, if it can be scored from columns; the plan is then of the rest.
@@ -61,41 +71,47 @@ pub struct OnnxScorer {
     signature: Signature,
     needs: FeatureNeeds,
     layout: OutputLayout,
+    operators: Vec<OperatorCount>,
+    /// Why it is run by what runs it.
+    reason: String,
 }
 
 impl OnnxScorer {
-    /// Reads and prepares the model at `path`, and runs it once.
-    pub fn load(path: &Path) -> Result<Self, ModelError> {
-        Self::of_model(&graph::read(path)?, path)
+    /// Reads the model at `path`, prepares it for the engine that `settings` ask for, and runs it once.
+    pub fn load(path: &Path, settings: &ModelSettings) -> Result<Self, ModelError> {
+        choice::load(&graph::read(path)?, path, settings)
     }
 
-    /// Prepares `model`, which was read from `path`.
-    fn of_model(model: &ModelProto, path: &Path) -> Result<Self, ModelError> {
-        let name = || path.display().to_string();
-        let unusable = |cause| ModelError::Unusable { path: name(), cause };
+    /// Prepares `model`, which was read from `path`, for ONNX Runtime in `library`, or for tract.
+    fn of_model(model: &ModelProto, path: &Path, library: Option<&Library>) -> Result<Self, ModelError> {
+        let unusable = |cause| ModelError::Unusable { path: path.display().to_string(), cause };
         let graph = model.graph.as_ref().ok_or_else(|| unusable("it holds no graph".to_owned()))?;
-        let mut onnx = tract_onnx::onnx()
-            // What exporters write down about shapes inside a graph is often wrong for other numbers of rows.
-            .with_ignore_output_shapes(true)
-            .with_ignore_value_info(true);
-        ops::register(&mut onnx.op_register);
-        let operators = graph::unsupported_operators(graph, &onnx.op_register);
-        if !operators.is_empty() {
-            return Err(ModelError::UnsupportedOperators { path: name(), operators });
+        let onnx = tract();
+        if library.is_none() {
+            let operators = graph::unsupported_operators(graph, &onnx.op_register);
+            if !operators.is_empty() {
+                let remedy = String::new();
+                return Err(ModelError::UnsupportedOperators { path: path.display().to_string(), operators, remedy });
+            }
         }
         let inputs = graph::check_names(graph).and_then(|()| signature::inputs(graph)).map_err(unusable)?;
         // Inputs as they are prepared: with the length of a row where the graph tells it though the input does not.
         let (known, least) = known_inputs(graph, &inputs);
         let needs = signature::needs(&known).map_err(unusable)?;
         let directory = path.parent().and_then(Path::to_str);
-        let prepared = match with_head(&onnx, model, &known, directory).map_err(unusable)? {
-            Some(prepared) => prepared,
-            None => prepare(&onnx, model, &known, least, directory).map_err(unusable)?,
+        let prepared = match library {
+            Some(library) => prepare_sessions(library, model, path, &known, least).map_err(unusable)?,
+            None => match with_head(&onnx, model, &known, directory).map_err(unusable)? {
+                Some(prepared) => prepared,
+                None => prepare(&onnx, model, &known, least, directory).map_err(unusable)?,
+            },
         };
-        let Prepared { head, plan, outputs, rows } = prepared;
-        let layout = OutputLayout::of_run(graph, &outputs, rows).map_err(unusable)?;
-        let signature = Signature { outputs: output_specs(graph, &layout, &outputs), inputs };
-        Ok(OnnxScorer { head, plan, signature, needs, layout })
+        let Prepared { head, plan, dry_run } = prepared;
+        let layout = OutputLayout::of_run(graph, &dry_run).map_err(unusable)?;
+        let signature = Signature { outputs: output_specs(graph, &layout, &dry_run), inputs };
+        let own = own_operators();
+        let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
+        Ok(OnnxScorer { head, plan, signature, needs, layout, operators, reason: String::new() })
     }
 
     /// The predictions of the rows of `mini_batch`, run by run.
@@ -151,11 +167,14 @@ impl Scorer for OnnxScorer {
     }
 
     fn engine(&self) -> String {
-        let tract = "tract, embedded, with operators of batchscore's own";
         match &self.head {
-            Some(head) => format!("{head} from columns; {tract}"),
-            None => tract.to_owned(),
+            Some(head) => format!("{head} from columns; {}", self.plan.engine()),
+            None => self.plan.engine(),
         }
+    }
+
+    fn details(&self) -> Details {
+        Details { reason: Some(self.reason.clone()), operators: self.operators.clone() }
     }
 
     fn needs(&self) -> &FeatureNeeds {
@@ -170,6 +189,23 @@ impl Scorer for OnnxScorer {
         let columns = self.run(mini_batch).map_err(|error| ScoreError::Permanent(format!("{error:#}")))?;
         Ok(Predictions::new(self.output_schema(), columns, mini_batch.len())?)
     }
+}
+
+/// tract, with the operators of our own.
+fn tract() -> Onnx {
+    let mut onnx = tract_onnx::onnx()
+        // What exporters write down about shapes inside a graph is often wrong for other numbers of rows.
+        .with_ignore_output_shapes(true)
+        .with_ignore_value_info(true);
+    ops::register(&mut onnx.op_register);
+    onnx
+}
+
+/// The operators of our own alone.
+fn own_operators() -> OnnxOpRegister {
+    let mut register = OnnxOpRegister(HashMap::new());
+    ops::register(&mut register);
+    register
 }
 
 /// `inputs` with what the graph tells about the features of a lone table, and the least number of them.
@@ -188,13 +224,11 @@ fn known_inputs(graph: &GraphProto, inputs: &[TensorSpec]) -> (Vec<TensorSpec>, 
     (known, least)
 }
 
-/// A graph that is ready to run, and what came out of its first run.
+/// A graph that is ready to run, and what came out of its first runs.
 struct Prepared {
     head: Option<Head>,
     plan: Plan,
-    outputs: TVec<TValue>,
-    /// Rows of the run.
-    rows: usize,
+    dry_run: DryRun,
 }
 
 /// The graph with its head taken off, if it has one and the rest takes any number of rows.
@@ -209,13 +243,12 @@ fn with_head(
     let Some(Split { head, rest, rest_inputs }) = guarded(|| head::split(model, inputs))? else { return Ok(None) };
     let prepared = guarded(|| {
         let plan = Plan::prepare(onnx.parse(&rest, directory)?.model, &rest_inputs, Rows::Any)?;
-        let zeros = [0.0; DRY_RUN_ROWS];
-        let outputs = plan.run(head.eval(&vec![&zeros[..]; *features])?)?;
-        Ok((plan, outputs))
+        let dry_run = DryRun::new(&plan, |rows| head.eval(&vec![&vec![0.0; rows][..]; *features]))?;
+        Ok((plan, dry_run))
     });
     // What is wrong with the rest is told when the whole graph is prepared.
-    let Ok((plan, outputs)) = prepared else { return Ok(None) };
-    Ok(Some(Prepared { head: Some(head), plan, outputs, rows: DRY_RUN_ROWS }))
+    let Ok((plan, dry_run)) = prepared else { return Ok(None) };
+    Ok(Some(Prepared { head: Some(head), plan, dry_run }))
 }
 
 /// The whole graph, for any number of rows where that can be.
@@ -230,12 +263,8 @@ fn prepare(
         guarded(|| {
             let parsed = onnx.parse(model, directory)?;
             let plan = Plan::prepare(parsed.model, inputs, rows)?;
-            let rows = match rows {
-                Rows::Any => DRY_RUN_ROWS,
-                Rows::Fixed(rows) => rows,
-            };
-            let outputs = plan.run(zeros(inputs, rows, least_features)?)?;
-            Ok(Prepared { head: None, plan, outputs, rows })
+            let dry_run = DryRun::new(&plan, |rows| zeros(inputs, rows, least_features))?;
+            Ok(Prepared { head: None, plan, dry_run })
         })
     };
     match signature::fixed_rows(inputs)? {
@@ -244,22 +273,19 @@ fn prepare(
     }
 }
 
-/// Inputs of `rows` rows of zeros; axes that the model leaves open are `open` long.
-fn zeros(inputs: &[TensorSpec], rows: usize, open: usize) -> TractResult<TVec<TValue>> {
-    let zeros = |input: &TensorSpec| {
-        let mut shape: TVec<usize> = tvec![rows];
-        shape.extend(input.shape.iter().skip(1).map(|axis| match axis {
-            Dimension::Fixed(n) => *n,
-            Dimension::Symbol(_) => open,
-        }));
-        let datum_type = signature::datum_type(input.element);
-        if datum_type == String::datum_type() {
-            Ok(tract_ndarray::ArrayD::<String>::default(&*shape).into_tvalue())
-        } else {
-            Ok(Tensor::zero_dt(datum_type, &shape)?.into_tvalue())
-        }
-    };
-    inputs.iter().map(zeros).collect()
+/// The whole graph, for sessions of ONNX Runtime.
+fn prepare_sessions(
+    library: &Library,
+    model: &ModelProto,
+    path: &Path,
+    inputs: &[TensorSpec],
+    least_features: usize,
+) -> Result<Prepared, String> {
+    let names = inputs.iter().map(|input| input.name.clone()).collect();
+    let sessions = Sessions::new(library.clone(), model, path, names)?;
+    let plan = Plan::of_sessions(sessions, signature::fixed_rows(inputs)?.map_or(Rows::Any, Rows::Fixed));
+    let dry_run = guarded(|| DryRun::new(&plan, |rows| zeros(inputs, rows, least_features)))?;
+    Ok(Prepared { head: None, plan, dry_run })
 }
 
 /// Runs what tract may panic at when a model is not what it should be, and turns that into a cause.
@@ -270,8 +296,8 @@ fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     }
 }
 
-/// Outputs as they are declared, and as they came out where they are not.
-fn output_specs(graph: &GraphProto, layout: &OutputLayout, run: &[TValue]) -> Vec<TensorSpec> {
-    let outputs = graph.output.iter().zip(layout.elements()).zip(run);
-    outputs.map(|((output, element), tensor)| signature::output(output, element, tensor)).collect()
+/// The outputs that give columns: as they are declared, and as they came out where they are not.
+fn output_specs(graph: &GraphProto, layout: &OutputLayout, run: &DryRun) -> Vec<TensorSpec> {
+    let spec = |(index, element): (usize, _)| signature::output(&graph.output[index], element, &run.outputs[index]);
+    layout.outputs().map(spec).collect()
 }

@@ -10,6 +10,7 @@ use tract_onnx::pb::GraphProto;
 use tract_onnx::prelude::*;
 
 use super::classes;
+use super::dry_run::DryRun;
 use crate::data::ElementType;
 
 /// Where the columns of the predictions come from.
@@ -22,31 +23,35 @@ pub(super) struct OutputLayout {
 #[derive(Debug, Clone)]
 struct OutputShape {
     name: String,
+    /// Which of the graph's outputs it is.
+    index: usize,
     element: ElementType,
+    /// The axis of the rows.
+    axis: usize,
     /// Values a row.
     width: usize,
 }
 
 impl OutputLayout {
-    /// The layout of outputs like `run`, which came out of `graph` for `rows` rows.
-    pub(super) fn of_run(graph: &GraphProto, run: &[TValue], rows: usize) -> Result<Self, String> {
-        let outputs: Vec<OutputShape> = graph
-            .output
-            .iter()
-            .zip(run)
-            .map(|(output, tensor)| {
-                let name = output.name.clone();
-                let Some(element) = element(tensor.datum_type()) else {
-                    return Err(format!("its output {name} is of an element type that is not supported"));
-                };
-                match tensor.shape() {
-                    [n, axes @ ..] if *n == rows => Ok(OutputShape { name, element, width: axes.iter().product() }),
-                    shape => Err(format!(
-                        "its output {name} has the shape {shape:?} for {rows} rows, and not one result a row"
-                    )),
-                }
-            })
-            .collect::<Result<_, _>>()?;
+    /// The layout of the outputs of `graph`, which came out of `run`. Those that are the same for all rows (the names of
+    /// classes) are left out, unless there is nothing else.
+    pub(super) fn of_run(graph: &GraphProto, run: &DryRun) -> Result<Self, String> {
+        let mut outputs = Vec::new();
+        for (index, (output, tensor)) in graph.output.iter().zip(&run.outputs).enumerate() {
+            let name = output.name.clone();
+            let Some(axis) = run.axes[index] else { continue };
+            let Some(element) = element(tensor.datum_type()) else {
+                return Err(format!("its output {name} is of an element type that is not supported"));
+            };
+            let width = tensor.shape().iter().enumerate().filter(|(other, _)| *other != axis).map(|(_, n)| n).product();
+            outputs.push(OutputShape { name, index, element, axis, width });
+        }
+        if let ([], Some(output), Some(tensor)) = (&outputs[..], graph.output.first(), run.outputs.first()) {
+            let (name, shape) = (&output.name, tensor.shape());
+            return Err(format!(
+                "its output {name} has the shape {shape:?} for any number of rows, and not one result a row"
+            ));
+        }
         let names = column_names(graph, &outputs);
         let mut unique = Unique::default();
         let fields: Vec<Field> = outputs
@@ -66,14 +71,19 @@ impl OutputLayout {
         &self.schema
     }
 
-    /// Element type of each output.
-    pub(super) fn elements(&self) -> impl Iterator<Item = ElementType> {
-        self.outputs.iter().map(|output| output.element)
+    /// Number and element type of each output that gives columns.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (usize, ElementType)> {
+        self.outputs.iter().map(|output| (output.index, output.element))
     }
 
     /// Columns to be filled with the results of `rows` rows.
     pub(super) fn columns(&self, rows: usize) -> OutputColumns {
-        OutputColumns(self.outputs.iter().map(|output| Columns::new(output.element, output.width, rows)).collect())
+        let columns = |output: &OutputShape| OfOutput {
+            index: output.index,
+            axis: output.axis,
+            columns: Columns::new(output.element, output.width, rows),
+        };
+        OutputColumns(self.outputs.iter().map(columns).collect())
     }
 }
 
@@ -156,20 +166,31 @@ fn element(datum_type: DatumType) -> Option<ElementType> {
 }
 
 /// Columns being filled, run by run.
-pub(super) struct OutputColumns(Vec<Columns>);
+pub(super) struct OutputColumns(Vec<OfOutput>);
+
+struct OfOutput {
+    index: usize,
+    axis: usize,
+    columns: Columns,
+}
 
 impl OutputColumns {
     /// Adds the first `rows` rows of the outputs of a run.
     pub(super) fn extend(&mut self, run: &[TValue], rows: usize) -> TractResult<()> {
-        for (columns, tensor) in self.0.iter_mut().zip(run) {
-            columns.extend(tensor, rows)?;
+        for OfOutput { index, axis, columns } in &mut self.0 {
+            let tensor = run.get(*index).ok_or_else(|| TractError::msg(format!("the model gave no output {index}")))?;
+            if *axis == 0 {
+                columns.extend(tensor, rows)?;
+            } else {
+                columns.extend(&tensor.clone().into_tensor().move_axis(*axis, 0)?, rows)?;
+            }
         }
         Ok(())
     }
 
     /// The columns, in the schema's order.
     pub(super) fn finish(self) -> Vec<ArrayRef> {
-        self.0.into_iter().flat_map(Columns::finish).collect()
+        self.0.into_iter().flat_map(|of_output| of_output.columns.finish()).collect()
     }
 }
 

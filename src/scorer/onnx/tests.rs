@@ -17,7 +17,7 @@ use tract_onnx::pb::{
 
 use super::OnnxScorer;
 use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, MiniBatch, RowNumbers};
-use crate::scorer::{ModelError, Scorer};
+use crate::scorer::{ModelError, ModelSettings, Scorer};
 
 /// Largest relative difference from ONNX Runtime's numbers.
 const TOLERANCE: f64 = 1e-5;
@@ -48,7 +48,7 @@ fn models() -> PathBuf {
 }
 
 fn load(name: &str) -> Result<OnnxScorer, ModelError> {
-    OnnxScorer::load(&models().join(name))
+    OnnxScorer::load(&models().join(name), &ModelSettings::default())
 }
 
 fn array<'t>(cells: impl Iterator<Item = &'t str>, element: ElementType) -> ArrayRef {
@@ -168,7 +168,7 @@ fn heads_give_what_whole_graphs_give() {
     ] {
         let path = models().join(format!("{name}.onnx"));
         let mut model = super::graph::read(&path).unwrap();
-        let with_head = OnnxScorer::of_model(&model, &path).unwrap();
+        let with_head = OnnxScorer::of_model(&model, &path, None).unwrap();
         assert!(with_head.head.is_some(), "{name}");
         // A second reader of the input keeps the graph whole.
         let graph = model.graph.as_mut().unwrap();
@@ -179,7 +179,7 @@ fn heads_give_what_whole_graphs_give() {
             op_type: "Identity".to_owned(),
             ..NodeProto::default()
         });
-        let whole = OnnxScorer::of_model(&model, &path).unwrap();
+        let whole = OnnxScorer::of_model(&model, &path, None).unwrap();
         assert!(whole.head.is_none(), "{name}");
         let input = block(&Table::read(&format!("{name}.input.csv")), whole.needs());
         assert_eq!(score(&with_head, &input, 1000), score(&whole, &input, 1000), "{name}");
@@ -247,7 +247,7 @@ fn floats(name: &str, floats: &[f32]) -> AttributeProto {
 }
 
 fn cause(model: &ModelProto) -> String {
-    match OnnxScorer::of_model(model, Path::new("model.onnx")) {
+    match OnnxScorer::of_model(model, Path::new("model.onnx"), None) {
         Err(ModelError::Unusable { cause, .. }) => cause,
         Err(other) => panic!("{other}"),
         Ok(scorer) => panic!("it loads, with {:?}", scorer.output_schema()),
@@ -301,13 +301,13 @@ fn malformed_trees_are_refused_with_a_cause() {
         let cause = cause(&tree(replaced));
         assert!(cause.contains(word), "{name}: {cause}");
     }
-    assert!(OnnxScorer::of_model(&tree(ints("n_nothing", &[])), Path::new("model.onnx")).is_ok());
+    assert!(OnnxScorer::of_model(&tree(ints("n_nothing", &[])), Path::new("model.onnx"), None).is_ok());
 }
 
 #[test]
 fn a_row_length_that_is_not_declared_is_read_from_the_graph() {
     let count = |nodes| {
-        let scorer = OnnxScorer::of_model(&model(None, nodes), Path::new("model.onnx")).unwrap();
+        let scorer = OnnxScorer::of_model(&model(None, nodes), Path::new("model.onnx"), None).unwrap();
         match scorer.needs() {
             FeatureNeeds::Table { count, .. } => *count,
             other => panic!("{other:?}"),

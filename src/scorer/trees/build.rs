@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use super::ensemble::{Node, TreeEnsemble};
+use super::ensemble::{Node, Threshold, TreeEnsemble};
 use super::spec::{Comparison, NodeSpec, TreeSpec};
 
 /// A description that is no ensemble of trees.
@@ -25,13 +25,15 @@ pub enum TreeError {
     TargetOutOfRange { tree: i64, node: i64, target: usize, targets: usize },
     #[error("node {node} of tree {tree} asks for feature {feature}, which is beyond what a table can have")]
     FeatureOutOfRange { tree: i64, node: i64, feature: usize },
+    #[error("node {node} of tree {tree} asks for membership in set {set}, which does not exist")]
+    MissingSet { tree: i64, node: i64, set: u32 },
     #[error("it has more nodes or weights than can be numbered")]
     TooLarge,
 }
 
-impl<T: Copy> TreeEnsemble<T> {
+impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     /// Lays `spec` out in the order in which a walk meets the nodes.
-    pub fn build(spec: &TreeSpec<T>) -> Result<Self, TreeError> {
+    pub fn build(spec: &TreeSpec<T, W>) -> Result<Self, TreeError> {
         if spec.nodes.is_empty() || spec.targets == 0 {
             return Err(TreeError::Empty);
         }
@@ -59,15 +61,16 @@ impl<T: Copy> TreeEnsemble<T> {
                 layout.tree(position)?;
             }
         }
+        layout.ensemble.sets.clone_from(&spec.sets);
         Ok(layout.ensemble)
     }
 }
 
 /// The (target, weight) pairs of each node.
-fn weights_by_node<T: Copy>(
-    spec: &TreeSpec<T>,
+fn weights_by_node<T, W: Copy>(
+    spec: &TreeSpec<T, W>,
     index: &HashMap<(i64, i64), usize>,
-) -> Result<Vec<Vec<(u32, T)>>, TreeError> {
+) -> Result<Vec<Vec<(u32, W)>>, TreeError> {
     let mut weights = vec![vec![]; spec.nodes.len()];
     for weight in &spec.weights {
         let (tree, node, target, targets) = (weight.tree, weight.node, weight.target, spec.targets);
@@ -93,15 +96,15 @@ enum State {
 
 /// The work in progress. Converters of LightGBM let nodes share a child (one test for each category of a set, one child
 /// for all), so that a node may be met more than once; only a path that comes back to itself is a mistake.
-struct Layout<'s, T> {
-    spec: &'s TreeSpec<T>,
+struct Layout<'s, T, W> {
+    spec: &'s TreeSpec<T, W>,
     index: HashMap<(i64, i64), usize>,
-    weights: Vec<Vec<(u32, T)>>,
+    weights: Vec<Vec<(u32, W)>>,
     states: Vec<State>,
-    ensemble: TreeEnsemble<T>,
+    ensemble: TreeEnsemble<T, W>,
 }
 
-impl<T: Copy> Layout<'_, T> {
+impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
     /// Lays out the tree whose root is the node at `root`, without recursion: a malformed tree may be very deep.
     fn tree(&mut self, root: usize) -> Result<(), TreeError> {
         // Nodes to be met (`None`), and places of nodes whose children are being laid out.
@@ -145,6 +148,11 @@ impl<T: Copy> Layout<'_, T> {
                     let (tree, node, feature) = (spec.tree, spec.node, split.feature);
                     return Err(TreeError::FeatureOutOfRange { tree, node, feature });
                 };
+                if let Comparison::Member(set) = split.comparison
+                    && set as usize >= self.spec.sets.len()
+                {
+                    return Err(TreeError::MissingSet { tree: spec.tree, node: spec.node, set });
+                }
                 ensemble.features = ensemble.features.max(split.feature + 1);
                 ensemble.comparisons.add(split.comparison);
                 Node::Split {
@@ -211,7 +219,7 @@ mod tests {
     }
 
     fn error(nodes: Vec<NodeSpec<f32>>, weights: Vec<LeafWeight<f32>>) -> TreeError {
-        TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1 }).map(|_| ()).unwrap_err()
+        TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).map(|_| ()).unwrap_err()
     }
 
     #[test]
@@ -222,6 +230,9 @@ mod tests {
             error(vec![split(0, 1, 7), leaf(1)], vec![]),
             TreeError::MissingChild { tree: 0, node: 0, child: 7 }
         );
+        let mut member = split(0, 1, 2);
+        member.split.as_mut().unwrap().comparison = Comparison::Member(0);
+        assert_eq!(error(vec![member, leaf(1), leaf(2)], vec![]), TreeError::MissingSet { tree: 0, node: 0, set: 0 });
         let weight = |node, target| vec![LeafWeight { tree: 0, node, target, weight: 1.0 }];
         assert_eq!(error(vec![leaf(0)], weight(3, 0)), TreeError::WeightWithoutNode { tree: 0, node: 3 });
         assert!(matches!(error(vec![leaf(0)], weight(0, 1)), TreeError::TargetOutOfRange { target: 1, .. }));
@@ -245,7 +256,7 @@ mod tests {
             LeafWeight { tree: 0, node: 1, target: 0, weight: 1.0 },
             LeafWeight { tree: 0, node: 3, target: 0, weight: 2.0 },
         ];
-        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1 }).is_ok());
+        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).is_ok());
     }
 
     #[test]
@@ -253,6 +264,6 @@ mod tests {
         let depth = 200_000;
         let mut nodes: Vec<_> = (0..depth).map(|i| split(i, i + 1, depth)).collect();
         nodes.push(leaf(depth));
-        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights: vec![], targets: 1 }).is_ok());
+        assert!(TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights: vec![], targets: 1, sets: vec![] }).is_ok());
     }
 }

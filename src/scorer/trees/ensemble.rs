@@ -1,6 +1,7 @@
 //! The flat arrays, and the walk.
 
 use super::spec::Comparison;
+use super::value_set::ValueSet;
 
 /// Element types of thresholds, features and weights: `f32` and `f64`.
 pub trait Threshold: Copy + PartialOrd + std::ops::Add<Output = Self> + Default + Send + Sync + 'static {
@@ -76,24 +77,27 @@ impl Comparisons {
     }
 }
 
-/// An ensemble of decision trees. See the module for what is certain of it.
+/// An ensemble of decision trees for features of type `T`, with weights of type `W`. See the module for what is certain of
+/// it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TreeEnsemble<T> {
+pub struct TreeEnsemble<T, W = T> {
     /// The nodes of all trees; what a node leads to comes after it or was laid out for another node before.
     pub(super) nodes: Vec<Node<T>>,
     pub(super) roots: Vec<u32>,
     /// (target, weight) pairs of the leaves.
-    pub(super) weights: Vec<(u32, T)>,
+    pub(super) weights: Vec<(u32, W)>,
     pub(super) targets: usize,
     pub(super) features: usize,
     pub(super) comparisons: Comparisons,
+    /// What [`Comparison::Member`] asks about.
+    pub(super) sets: Vec<ValueSet<T>>,
 }
 
 /// Rows that go through a tree before the next tree's turn: a tree then stays in the cache for all of them, and so do
 /// they.
 const BLOCK_ROWS: usize = 64;
 
-impl<T> TreeEnsemble<T> {
+impl<T, W> TreeEnsemble<T, W> {
     pub(super) fn empty(targets: usize) -> Self {
         TreeEnsemble {
             nodes: vec![],
@@ -102,6 +106,7 @@ impl<T> TreeEnsemble<T> {
             targets,
             features: 0,
             comparisons: Comparisons::None,
+            sets: vec![],
         }
     }
 
@@ -137,17 +142,18 @@ impl TreeEnsemble<f32> {
             targets: self.targets,
             features: self.features,
             comparisons: self.comparisons,
+            sets: self.sets.iter().map(ValueSet::widened).collect(),
         }
     }
 }
 
-impl<T: Threshold> TreeEnsemble<T> {
+impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     /// The scores of rows of `columns` features, row-major: `[rows, targets]` into `scores`, which is of that length.
     ///
     /// # Panics
     ///
     /// When there are fewer columns than [`Self::features`], or none.
-    pub fn scores(&self, rows: &[T], columns: usize, aggregate: Aggregate, scores: &mut [Score<T>]) {
+    pub fn scores(&self, rows: &[T], columns: usize, aggregate: Aggregate, scores: &mut [Score<W>]) {
         assert!(columns >= self.features.max(1), "rows of {columns} features for trees that ask for {}", self.features);
         scores.fill(Score::default());
         match self.comparisons {
@@ -157,7 +163,9 @@ impl<T: Threshold> TreeEnsemble<T> {
             Comparisons::Only(Comparison::Less) => {
                 self.walk(rows, columns, aggregate, scores, |_, x, threshold| x < threshold);
             }
-            _ => self.walk(rows, columns, aggregate, scores, holds),
+            _ => self.walk(rows, columns, aggregate, scores, |comparison, x, threshold| {
+                holds(comparison, x, threshold, &self.sets)
+            }),
         }
     }
 
@@ -166,7 +174,7 @@ impl<T: Threshold> TreeEnsemble<T> {
         rows: &[T],
         columns: usize,
         aggregate: Aggregate,
-        scores: &mut [Score<T>],
+        scores: &mut [Score<W>],
         compare: impl Fn(Comparison, T, T) -> bool + Copy,
     ) {
         let blocks = rows.chunks(BLOCK_ROWS * columns).zip(scores.chunks_mut(BLOCK_ROWS * self.targets));
@@ -186,7 +194,7 @@ impl<T: Threshold> TreeEnsemble<T> {
         row: &[T],
         root: u32,
         aggregate: Aggregate,
-        scores: &mut [Score<T>],
+        scores: &mut [Score<W>],
         compare: impl Fn(Comparison, T, T) -> bool,
     ) {
         let mut place = root;
@@ -218,7 +226,7 @@ impl<T: Threshold> TreeEnsemble<T> {
     }
 }
 
-fn holds<T: PartialOrd>(comparison: Comparison, x: T, threshold: T) -> bool {
+fn holds<T: Threshold>(comparison: Comparison, x: T, threshold: T, sets: &[ValueSet<T>]) -> bool {
     match comparison {
         Comparison::LessOrEqual => x <= threshold,
         Comparison::Less => x < threshold,
@@ -226,6 +234,7 @@ fn holds<T: PartialOrd>(comparison: Comparison, x: T, threshold: T) -> bool {
         Comparison::Greater => x > threshold,
         Comparison::Equal => x == threshold,
         Comparison::NotEqual => x != threshold,
+        Comparison::Member(set) => sets[set as usize].contains(x),
     }
 }
 
@@ -244,6 +253,7 @@ mod tests {
             nodes: vec![node(0, 0, Some(split)), node(0, 1, None), node(0, 2, None), node(1, 0, None)],
             weights: vec![weight(0, 1, 1.0), weight(0, 2, 2.0), weight(1, 0, 10.0)],
             targets: 1,
+            sets: vec![ValueSet::of_values([1.0, 0.0])],
         })
         .unwrap()
     }
@@ -264,6 +274,7 @@ mod tests {
             (Comparison::Greater, [12.0, 12.0, 11.0, 12.0]),
             (Comparison::Equal, [12.0, 11.0, 12.0, 12.0]),
             (Comparison::NotEqual, [11.0, 12.0, 11.0, 11.0]),
+            (Comparison::Member(0), [11.0, 12.0, 11.0, 12.0]),
         ] {
             let xs = [0.0, 0.5, 1.0, f32::NAN];
             assert_eq!(scores(&ensemble(comparison, false), &xs, Aggregate::Sum), expected, "{comparison:?}");

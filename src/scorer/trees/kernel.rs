@@ -1,11 +1,13 @@
 //! The fast ways through an ensemble, and which one to take.
 
 use super::bit_vectors::BitVectors;
+use super::derived::Derived;
 use super::ensemble::TreeEnsemble;
-use super::flat::{FlatTree, flatten};
+use super::flat::{Flat, FlatTree, flatten};
 use super::leaf_sets::MOST_LEAVES;
 use super::tile::{TILE, Tile};
 use super::walk::Walk;
+use super::weight::Weight;
 use crate::simd::Level;
 
 /// Rows up to which each row walks by itself through several trees at once, where they could go together through sets of
@@ -13,29 +15,35 @@ use crate::simd::Level;
 const FEW_FOR_SETS: usize = 2;
 const FEW_FOR_WALKS: usize = 4;
 
+/// Most columns of answers to questions of membership: with more, a tile leaves a core's caches.
+const MOST_DERIVED: usize = 1 << 14;
+
 /// Sums of leaf weights over many rows, made for the shapes of an ensemble's trees. The sums are, bit for bit, those of
 /// [`TreeEnsemble::scores`].
-pub struct Kernel {
-    bit_vectors: Option<BitVectors>,
-    walk: Walk,
+pub struct Kernel<W: Weight = f32> {
+    bit_vectors: Option<BitVectors<W>>,
+    walk: Walk<W>,
+    derived: Derived,
     features: usize,
     targets: usize,
     scored: Vec<bool>,
 }
 
-impl Kernel {
-    /// The kernel for `ensemble`; nothing when its trees are of a kind that only the plain walk knows: with tests for
-    /// equality, shared nodes, or leaves of a tree with weights for different targets.
-    pub fn new(ensemble: &TreeEnsemble<f32>) -> Option<Self> {
+impl<W: Weight> Kernel<W> {
+    /// The kernel for `ensemble`; nothing when its trees are of a kind that only the plain walk knows: with shared nodes,
+    /// leaves of a tree with weights for different targets, or too many sets.
+    pub fn new(ensemble: &TreeEnsemble<f32, W>) -> Option<Self> {
         let targets = ensemble.targets();
-        let trees = flatten(ensemble)?;
+        let Flat { trees, features, derived } = flatten(ensemble)?;
+        if derived.len() > MOST_DERIVED {
+            return None;
+        }
         let mut scored = vec![false; targets];
         trees.iter().flat_map(|tree| &tree.targets).for_each(|target| scored[*target as usize] = true);
         let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
         let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
-        let features = ensemble.features().max(1);
-        let walk = Walk::new(&trees, targets, features, bit_vectors.is_none())?;
-        Some(Kernel { bit_vectors, walk, features, targets, scored })
+        let walk = Walk::new(&trees, targets, features + derived.len(), bit_vectors.is_none())?;
+        Some(Kernel { bit_vectors, walk, derived, features, targets, scored })
     }
 
     /// How it goes about it, for display.
@@ -63,15 +71,16 @@ impl Kernel {
     /// # Panics
     ///
     /// When there are fewer columns than [`Self::features`].
-    pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [f32]) {
+    pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [W]) {
         assert!(columns.len() >= self.features, "{} columns for trees that ask for {}", columns.len(), self.features);
         let columns = &columns[..self.features];
-        let mut tile = Tile::new(self.features);
+        let mut tile = Tile::new(self.features, self.derived.len());
         let mut start = 0;
         for sums in sums.chunks_mut(TILE * self.targets) {
             let end = start + sums.len() / self.targets;
             let part: Vec<&[f32]> = columns.iter().map(|column| &column[start..end]).collect();
             tile.take_columns(&part);
+            tile.derive(&self.derived);
             self.sums(&tile, sums);
             start = end;
         }
@@ -82,16 +91,17 @@ impl Kernel {
     /// # Panics
     ///
     /// When `width` is less than [`Self::features`].
-    pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [f32]) {
+    pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [W]) {
         assert!(width >= self.features, "rows of {width} features for trees that ask for {}", self.features);
-        let mut tile = Tile::new(self.features);
+        let mut tile = Tile::new(self.features, self.derived.len());
         for (rows, sums) in rows.chunks(TILE * width).zip(sums.chunks_mut(TILE * self.targets)) {
             tile.take_rows(rows, width);
+            tile.derive(&self.derived);
             self.sums(&tile, sums);
         }
     }
 
-    fn sums(&self, tile: &Tile, sums: &mut [f32]) {
+    fn sums(&self, tile: &Tile, sums: &mut [W]) {
         match &self.bit_vectors {
             Some(bit_vectors) if tile.rows() > FEW_FOR_SETS => bit_vectors.sums(Level::get(), tile, sums),
             None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(Level::get(), tile, sums),
@@ -106,6 +116,7 @@ mod tests {
 
     use super::super::ensemble::{Aggregate, Score};
     use super::super::spec::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
+    use super::super::value_set::ValueSet;
     use super::*;
 
     /// What a random ensemble is made of.
@@ -124,6 +135,8 @@ mod tests {
         spread: bool,
     }
 
+    const SETS: u32 = 3;
+
     /// Numbers that meet each other often, and the odd ones.
     const VALUES: [f32; 12] =
         [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, f32::MIN_POSITIVE, 1e-45, 3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
@@ -133,8 +146,10 @@ mod tests {
         random as f32 / 1024.0 - 512.0
     }
 
-    fn ensemble(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeEnsemble<f32> {
-        let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets };
+    fn spec(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeSpec<f32> {
+        let sets =
+            (0..SETS).map(|_| ValueSet::of_values((0..random(30)).map(|_| VALUES[random(VALUES.len())]))).collect();
+        let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets, sets };
         for tree in 0..shape.trees as i64 {
             let target = random(shape.targets);
             let mut leaves = vec![0i64];
@@ -143,13 +158,19 @@ mod tests {
                 let at = if shape.is_chain { leaves.len() - 1 } else { random(leaves.len()) };
                 let parent = leaves.swap_remove(at);
                 let child = nodes.len() as i64;
-                let comparisons =
-                    [Comparison::LessOrEqual, Comparison::Less, Comparison::Greater, Comparison::GreaterOrEqual];
-                // Neither NaN nor an infinity below, which only the plain walk knows.
-                let threshold = if shape.spread { number(random(1 << 20)) } else { VALUES[random(VALUES.len() - 2)] };
+                let comparisons = [
+                    Comparison::LessOrEqual,
+                    Comparison::Less,
+                    Comparison::Greater,
+                    Comparison::GreaterOrEqual,
+                    Comparison::Equal,
+                    Comparison::NotEqual,
+                    Comparison::Member(random(SETS as usize) as u32),
+                ];
+                let threshold = if shape.spread { number(random(1 << 20)) } else { VALUES[random(VALUES.len())] };
                 nodes[parent as usize].split = Some(Split {
                     feature: random(shape.features),
-                    comparison: comparisons[if shape.mixed { random(4) } else { 0 }],
+                    comparison: comparisons[if shape.mixed { random(comparisons.len()) } else { 0 }],
                     threshold,
                     if_true: child,
                     if_false: child + 1,
@@ -168,7 +189,7 @@ mod tests {
             }
             spec.nodes.extend(nodes);
         }
-        TreeEnsemble::build(&spec).unwrap()
+        spec
     }
 
     fn shapes() -> impl Strategy<Value = Shape> {
@@ -201,7 +222,7 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 33) as usize % below
             };
-            let ensemble = ensemble(&shape, &mut random);
+            let spec = spec(&shape, &mut random);
             let width = shape.features + 1;
             let values = VALUES.len() - usize::from(!with_missing);
             let mut value = || match random(4) {
@@ -210,39 +231,59 @@ mod tests {
                 _ => VALUES[random(values)],
             };
             let table: Vec<f32> = (0..rows * width).map(|_| value()).collect();
-            let mut expected = vec![Score::default(); rows * shape.targets];
-            ensemble.scores(&table, width, Aggregate::Sum, &mut expected);
-            let expected: Vec<u32> = expected.iter().map(|score| score.value.to_bits()).collect();
+            check(&TreeEnsemble::build(&spec).unwrap(), &table, width, f32::to_bits);
+            let weight = |w: &LeafWeight<f32>| {
+                LeafWeight { tree: w.tree, node: w.node, target: w.target, weight: f64::from(w.weight) / 3.0 }
+            };
+            let TreeSpec { nodes, weights, targets, sets } = spec;
+            let weights = weights.iter().map(weight).collect();
+            let wide = TreeSpec { nodes, weights, targets, sets };
+            check(&TreeEnsemble::build(&wide).unwrap(), &table, width, f64::to_bits);
+        }
+    }
 
-            let kernel = Kernel::new(&ensemble).unwrap();
-            let bits = |sums: &[f32]| sums.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>();
-            let mut sums = vec![0.0; rows * shape.targets];
-            kernel.sums_of_rows(&table, width, &mut sums);
-            prop_assert_eq!(&bits(&sums), &expected);
-            let columns: Vec<Vec<f32>> =
-                (0..width).map(|f| table.iter().skip(f).step_by(width).copied().collect()).collect();
-            let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
-            kernel.sums_of_columns(&columns, &mut sums);
-            prop_assert_eq!(&bits(&sums), &expected);
-            // Each way by itself, whatever would be chosen.
-            let mut tile = Tile::new(kernel.features);
-            let rows = rows.min(TILE);
-            tile.take_rows(&table[..rows * width], width);
-            let (sums, expected) = (&mut sums[..rows * shape.targets], &expected[..rows * shape.targets]);
-            let trees = flatten(&ensemble).unwrap();
-            for (level, many) in [(Level::Portable, true), (Level::Avx2, true), (Level::Avx512, true), (Level::Avx2, false)] {
-                let walk = Walk::new(&trees, shape.targets, kernel.features, many).unwrap();
-                walk.sums(level, &tile, sums);
-                prop_assert_eq!(&bits(sums), expected, "{}, {}", level.name(), many);
-            }
-            kernel.walk.sums_of_few(&tile, sums);
-            prop_assert_eq!(&bits(sums), expected);
-            if shape.leaves <= MOST_LEAVES {
-                let bit_vectors = BitVectors::new(&trees, shape.targets).unwrap();
-                for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-                    bit_vectors.sums(level, &tile, sums);
-                    prop_assert_eq!(&bits(sums), expected, "{}", level.name());
-                }
+    /// Every way through the trees gives the bits of the plain walk.
+    fn check<W: Weight, B: PartialEq + std::fmt::Debug>(
+        ensemble: &TreeEnsemble<f32, W>,
+        table: &[f32],
+        width: usize,
+        to_bits: impl Fn(W) -> B,
+    ) {
+        let (rows, targets) = (table.len() / width, ensemble.targets());
+        let mut expected = vec![Score::default(); rows * targets];
+        ensemble.scores(table, width, Aggregate::Sum, &mut expected);
+        let expected: Vec<B> = expected.iter().map(|score| to_bits(score.value)).collect();
+
+        let kernel = Kernel::new(ensemble).unwrap();
+        let bits = |sums: &[W]| sums.iter().map(|sum| to_bits(*sum)).collect::<Vec<_>>();
+        let mut sums = vec![W::default(); rows * targets];
+        kernel.sums_of_rows(table, width, &mut sums);
+        assert_eq!(bits(&sums), expected);
+        let columns: Vec<Vec<f32>> =
+            (0..width).map(|f| table.iter().skip(f).step_by(width).copied().collect()).collect();
+        let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+        kernel.sums_of_columns(&columns, &mut sums);
+        assert_eq!(bits(&sums), expected);
+        // Each way by itself, whatever would be chosen.
+        let Flat { trees, features, derived } = flatten(ensemble).unwrap();
+        let mut tile = Tile::new(features, derived.len());
+        let rows = rows.min(TILE);
+        tile.take_rows(&table[..rows * width], width);
+        tile.derive(&derived);
+        let (sums, expected) = (&mut sums[..rows * targets], &expected[..rows * targets]);
+        for (level, many) in [(Level::Portable, true), (Level::Avx2, true), (Level::Avx512, true), (Level::Avx2, false)]
+        {
+            let walk = Walk::new(&trees, targets, features + derived.len(), many).unwrap();
+            walk.sums(level, &tile, sums);
+            assert_eq!(bits(sums), expected, "{}, {many}", level.name());
+        }
+        kernel.walk.sums_of_few(&tile, sums);
+        assert_eq!(bits(sums), expected);
+        if trees.iter().all(|tree| tree.leaves() <= MOST_LEAVES) {
+            let bit_vectors = BitVectors::new(&trees, targets).unwrap();
+            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+                bit_vectors.sums(level, &tile, sums);
+                assert_eq!(bits(sums), expected, "{}", level.name());
             }
         }
     }
@@ -264,7 +305,7 @@ mod tests {
             mixed: false,
             spread: false,
         };
-        let ensemble = ensemble(&shape, &mut random);
+        let ensemble = TreeEnsemble::build(&spec(&shape, &mut random)).unwrap();
         let table: Vec<f32> = (0..200 * 5).map(|_| VALUES[random(VALUES.len())]).collect();
         let mut expected = vec![Score::default(); 200];
         ensemble.scores(&table, 5, Aggregate::Sum, &mut expected);
@@ -275,21 +316,19 @@ mod tests {
 
     #[test]
     fn what_only_the_plain_walk_knows() {
-        let split = |comparison, threshold| {
-            Some(Split { feature: 0, comparison, threshold, if_true: 1, if_false: 2, missing_is_true: false })
-        };
-        let of = |split, second_target| {
+        let of = |if_false, second_target| {
+            let comparison = Comparison::Less;
+            let split = Split { feature: 0, comparison, threshold: 1.0, if_true: 1, if_false, missing_is_true: false };
             let node = |node, split| NodeSpec { tree: 0, node, split };
             let weight = |node, target| LeafWeight { tree: 0, node, target, weight: 1.0 };
-            let nodes = vec![node(0, split), node(1, None), node(2, None)];
-            let spec = TreeSpec { nodes, weights: vec![weight(1, 0), weight(2, second_target)], targets: 2 };
+            let nodes = vec![node(0, Some(split)), node(1, None), node(2, None)];
+            let spec =
+                TreeSpec { nodes, weights: vec![weight(1, 0), weight(2, second_target)], targets: 2, sets: vec![] };
             Kernel::new(&TreeEnsemble::build(&spec).unwrap())
         };
-        let kernel = of(split(Comparison::Less, 1.0), 0).unwrap();
+        let kernel = of(2, 0).unwrap();
         assert!(kernel.is_scored(0) && !kernel.is_scored(1));
-        assert!(of(split(Comparison::Less, 1.0), 1).is_none());
-        assert!(of(split(Comparison::Equal, 1.0), 0).is_none());
-        assert!(of(split(Comparison::LessOrEqual, f32::NAN), 0).is_none());
-        assert!(of(split(Comparison::Less, f32::NEG_INFINITY), 0).is_none());
+        assert!(of(2, 1).is_none());
+        assert!(of(1, 0).is_none(), "both ways lead to the same leaf");
     }
 }

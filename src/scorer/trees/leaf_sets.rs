@@ -45,7 +45,7 @@ struct Question {
 
 impl LeafSets {
     /// For trees of at most [`MOST_LEAVES`]. Nothing when the tables would be too large to be numbered.
-    pub(super) fn new<'t>(trees: impl Iterator<Item = &'t FlatTree> + Clone) -> Option<Self> {
+    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>> + Clone) -> Option<Self> {
         let ranks = Ranks::new(trees.clone())?;
         let mut made = LeafSets { ranks, questions: vec![], ends: vec![], trees: vec![] };
         for tree in trees {
@@ -54,7 +54,7 @@ impl LeafSets {
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree) -> Option<()> {
+    fn push<W>(&mut self, tree: &FlatTree<W>) -> Option<()> {
         let sets = tree.leaves().div_ceil(SET);
         let mut questions: Vec<Vec<Question>> = vec![vec![]; sets];
         for (node, ruled_out) in tree.nodes.iter().zip(left_leaves(tree)) {
@@ -197,7 +197,7 @@ unsafe fn possible<V: Bytes, const N: usize>(questions: &[Question], ranks: &[[i
 }
 
 /// For each node, the leaves to its left: those that it rules out for a row that goes right. Empty for a leaf.
-fn left_leaves(tree: &FlatTree) -> Vec<std::ops::Range<usize>> {
+fn left_leaves<W>(tree: &FlatTree<W>) -> Vec<std::ops::Range<usize>> {
     // (first leaf, end of leaves) below each node; children come after their parents.
     let mut below = vec![0..0; tree.nodes.len()];
     let mut left_leaves = vec![0..0; tree.nodes.len()];

@@ -65,7 +65,7 @@ impl Asked {
 
 impl Ranks {
     /// For the splits of `trees`; nothing when they need too many columns.
-    pub(super) fn new<'t>(trees: impl Iterator<Item = &'t FlatTree>) -> Option<Self> {
+    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>>) -> Option<Self> {
         let asked = |node: &FlatNode| match *node {
             FlatNode::Split { feature, threshold, missing_is_right, .. } => {
                 Some(Asked::new(feature, missing_is_right, threshold))
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     /// A tree of one leaf more than splits, in a chain to the right.
-    fn chain(splits: &[(u32, bool, f32)]) -> FlatTree {
+    fn chain(splits: &[(u32, bool, f32)]) -> FlatTree<f32> {
         let mut nodes = Vec::new();
         for (index, &(feature, missing_is_right, threshold)) in splits.iter().enumerate() {
             let left = 2 * index as u32 + 1;
@@ -147,7 +147,7 @@ mod tests {
         let odd = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-45, -1.5, f32::MAX, 699.0, 254.0, 255.0];
         let mut rows: Vec<f32> = odd.iter().flat_map(|x| [*x; 3]).collect();
         rows.extend((0..90).flat_map(|i| [i as f32 / 3.0 - 15.0, i as f32 * 8.0 - 5.0, i as f32 - 40.0]));
-        let mut tile = Tile::new(3);
+        let mut tile = Tile::new(3, 0);
         tile.take_rows(&rows, 3);
         for level in [Level::Portable, Level::Avx2] {
             let of_tile = ranks.of(level, &tile);

@@ -1,3 +1,5 @@
+use super::value_set::ValueSet;
+
 /// How a node compares a feature with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
@@ -13,6 +15,8 @@ pub enum Comparison {
     Equal,
     /// `x != threshold`
     NotEqual,
+    /// `x` is in the set of this number among [`TreeSpec::sets`]; the threshold means nothing.
+    Member(u32),
 }
 
 /// The question that an inner node asks.
@@ -45,7 +49,7 @@ pub struct NodeSpec<T> {
 
 /// What a leaf adds to a target (an output of a regressor, or a class).
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeafWeight<T> {
+pub struct LeafWeight<W> {
     /// The leaf's tree.
     pub tree: i64,
     /// The leaf's number in that tree.
@@ -53,16 +57,46 @@ pub struct LeafWeight<T> {
     /// Which target.
     pub target: usize,
     /// How much.
-    pub weight: T,
+    pub weight: W,
 }
 
-/// An ensemble as a model file describes it.
+/// An ensemble as a model file describes it, with features of type `T` and weights of type `W`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TreeSpec<T> {
+pub struct TreeSpec<T, W = T> {
     /// All nodes; the first of each tree is its root. Trees are summed in the order in which they come.
     pub nodes: Vec<NodeSpec<T>>,
     /// Weights of the leaves, in any order; those of one leaf are added in the order in which they come.
-    pub weights: Vec<LeafWeight<T>>,
+    pub weights: Vec<LeafWeight<W>>,
     /// Number of targets.
     pub targets: usize,
+    /// What [`Comparison::Member`] asks about; several nodes may ask about one set.
+    pub sets: Vec<ValueSet<T>>,
+}
+
+impl TreeSpec<f64> {
+    /// The same in float32; numbers that float32 does not have are rounded to it.
+    pub fn narrowed(&self) -> TreeSpec<f32> {
+        let split = |split: &Split<f64>| Split {
+            feature: split.feature,
+            comparison: split.comparison,
+            threshold: split.threshold as f32,
+            if_true: split.if_true,
+            if_false: split.if_false,
+            missing_is_true: split.missing_is_true,
+        };
+        let node =
+            |node: &NodeSpec<f64>| NodeSpec { tree: node.tree, node: node.node, split: node.split.as_ref().map(split) };
+        let weight = |leaf: &LeafWeight<f64>| LeafWeight {
+            tree: leaf.tree,
+            node: leaf.node,
+            target: leaf.target,
+            weight: leaf.weight as f32,
+        };
+        TreeSpec {
+            nodes: self.nodes.iter().map(node).collect(),
+            weights: self.weights.iter().map(weight).collect(),
+            targets: self.targets,
+            sets: self.sets.iter().map(ValueSet::narrowed).collect(),
+        }
+    }
 }

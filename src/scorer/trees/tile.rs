@@ -1,5 +1,7 @@
 //! Some rows at a time, by columns.
 
+use super::derived::Derived;
+
 /// Rows of a tile: with the tables of a tree they should stay in a core's nearest cache. Twice as many made deep forests a
 /// tenth faster and calls of few rows a tenth slower.
 pub(super) const TILE: usize = 128;
@@ -8,23 +10,25 @@ pub(super) const TILE: usize = 128;
 /// Behind them is a column of NaN.
 pub(super) struct Tile {
     values: Vec<f32>,
+    /// Number of features that rows have; behind them come derived ones.
+    features: usize,
     rows: usize,
     has_missing: bool,
 }
 
 impl Tile {
-    /// A tile for rows of so many features.
-    pub(super) fn new(features: usize) -> Self {
-        let mut values = vec![0.0; features * TILE];
-        values.resize((features + 1) * TILE, f32::NAN);
-        Tile { values, rows: 0, has_missing: false }
+    /// A tile for rows of so many features, and as many derived ones.
+    pub(super) fn new(features: usize, derived: usize) -> Self {
+        let mut values = vec![0.0; (features + derived) * TILE];
+        values.resize((features + derived + 1) * TILE, f32::NAN);
+        Tile { values, features, rows: 0, has_missing: false }
     }
 
     /// Takes rows that lie in columns, of which it takes the first ones, as many as it has.
     pub(super) fn take_columns(&mut self, columns: &[&[f32]]) {
         self.rows = columns.first().map_or(0, |column| column.len());
         self.has_missing = false;
-        for (values, column) in self.values.chunks_exact_mut(TILE).zip(columns) {
+        for (values, column) in self.values.chunks_exact_mut(TILE).zip(&columns[..self.features]) {
             values[..self.rows].copy_from_slice(column);
             self.has_missing |= column.iter().fold(false, |any, x| any | x.is_nan());
         }
@@ -34,12 +38,17 @@ impl Tile {
     pub(super) fn take_rows(&mut self, rows: &[f32], width: usize) {
         self.rows = rows.len() / width;
         self.has_missing = rows.iter().fold(false, |any, x| any | x.is_nan());
-        let features = self.values.len() / TILE - 1;
-        for (feature, values) in self.values.chunks_exact_mut(TILE).take(features).enumerate() {
+        for (feature, values) in self.values.chunks_exact_mut(TILE).take(self.features).enumerate() {
             for (value, x) in values.iter_mut().zip(rows[feature..].iter().step_by(width)) {
                 *value = *x;
             }
         }
+    }
+
+    /// Answers the questions of `derived` about the rows.
+    pub(super) fn derive(&mut self, derived: &Derived) {
+        let (values, answers) = self.values.split_at_mut(self.features * TILE);
+        derived.answer(values, TILE, answers);
     }
 
     /// Number of rows.

@@ -5,7 +5,7 @@ use super::flat::{FlatNode, FlatTree};
 /// The upper part of a tree.
 pub(super) struct Top {
     /// Its leaves have no weights that mean anything.
-    pub tree: FlatTree,
+    pub tree: FlatTree<f32>,
     /// For each of its leaves, the node of the whole tree.
     pub ends: Vec<u32>,
     /// Most levels from one of these nodes to a leaf of the whole tree.
@@ -14,7 +14,7 @@ pub(super) struct Top {
 
 impl Top {
     /// The part with at most `most` leaves (at least 1) that leaves the fewest levels.
-    pub(super) fn of(tree: &FlatTree, most: usize) -> Self {
+    pub(super) fn of<W>(tree: &FlatTree<W>, most: usize) -> Self {
         let heights = heights(tree);
         let levels_left = levels_left(tree, &heights, most);
         let mut top = FlatTree { nodes: vec![], targets: vec![0], weights: vec![] };
@@ -46,7 +46,7 @@ impl Top {
 }
 
 /// The most levels from each node to a leaf.
-fn heights(tree: &FlatTree) -> Vec<u32> {
+fn heights<W>(tree: &FlatTree<W>) -> Vec<u32> {
     let mut heights = vec![0; tree.nodes.len()];
     for (index, node) in tree.nodes.iter().enumerate().rev() {
         if let FlatNode::Split { left, right, .. } = *node {
@@ -57,7 +57,7 @@ fn heights(tree: &FlatTree) -> Vec<u32> {
 }
 
 /// The fewest levels such that at most `most` nodes are that high or less and below higher ones.
-fn levels_left(tree: &FlatTree, heights: &[u32], most: usize) -> u32 {
+fn levels_left<W>(tree: &FlatTree<W>, heights: &[u32], most: usize) -> u32 {
     // How many such nodes there are more for each height than for the next smaller one.
     let mut more = vec![0i64; heights[0] as usize + 1];
     more[heights[0] as usize] += 1;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     /// A complete tree of three levels, the rightmost leaf of which is a chain of three more.
-    fn tree() -> FlatTree {
+    fn tree() -> FlatTree<f32> {
         let mut nodes = vec![split(1, 2), split(3, 4), split(5, 6)];
         nodes.extend([split(7, 8), split(9, 10), split(11, 12), split(13, 14)]);
         nodes.extend((0..7).map(FlatNode::Leaf));

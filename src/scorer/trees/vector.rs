@@ -7,10 +7,10 @@
 #![expect(unsafe_code, reason = "vector instructions, in the hottest loop of all")]
 
 /// Leaves that share a table of weights.
-pub(super) const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 
 /// The weights of [`GROUP`] leaves: the first bytes of all, then the second ones, and so on; lowest bytes first.
-pub(super) type WeightTable = [[u8; GROUP]; 4];
+pub type BytesOfWeights = [[u8; GROUP]; 4];
 
 /// A byte for each of some rows.
 ///
@@ -18,7 +18,7 @@ pub(super) type WeightTable = [[u8; GROUP]; 4];
 ///
 /// The methods may only be called on a processor that has the instructions of the implementation, and with pointers to as
 /// much as is said there.
-pub(super) unsafe trait Bytes: Copy {
+pub unsafe trait Bytes: Copy {
     /// Rows; a multiple of 16.
     const ROWS: usize;
 
@@ -34,11 +34,11 @@ pub(super) unsafe trait Bytes: Copy {
     /// The place of the lowest bit of each byte, none of which is zero, and that added to `base`.
     unsafe fn lowest_bit(self, base: Self) -> Self;
 
-    /// Writes the bytes to the first `ROWS` of `bytes`, of which there are at least so many.
-    unsafe fn store(self, bytes: &mut [u8]);
-
     /// Adds weights of leaves, of which it holds the numbers, to the first `ROWS` of `sums`, in the order of [`row`].
-    unsafe fn add_weights(self, tables: &[WeightTable], sums: &mut [f32]);
+    unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]);
+
+    /// Writes the bytes to the first `ROWS` of `bytes`.
+    unsafe fn store(self, bytes: &mut [u8]);
 }
 
 /// Which of `rows` rows of a vector has the sum at `place`: tables are put together within 16 bytes of a register.
@@ -82,16 +82,16 @@ unsafe impl Bytes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn store(self, bytes: &mut [u8]) {
-        bytes[..16].copy_from_slice(&self.0);
-    }
-
-    #[inline(always)]
-    unsafe fn add_weights(self, tables: &[WeightTable], sums: &mut [f32]) {
+    unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]) {
         for (sum, leaf) in sums[..16].iter_mut().zip(self.0.map(usize::from)) {
             let table = &tables[leaf / GROUP];
             *sum += f32::from_le_bytes(std::array::from_fn(|byte| table[byte][leaf % GROUP]));
         }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: &mut [u8]) {
+        bytes[..16].copy_from_slice(&self.0);
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) use x86::Avx2;
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Bytes, GROUP, WeightTable};
+    use super::{Bytes, BytesOfWeights, GROUP};
 
     /// AVX2.
     #[derive(Clone, Copy)]
@@ -152,14 +152,7 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn store(self, bytes: &mut [u8]) {
-            let bytes = &mut bytes[..Self::ROWS];
-            // SAFETY: the caller has the instructions; memory is accessed within the slice.
-            unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0) }
-        }
-
-        #[inline(always)]
-        unsafe fn add_weights(self, tables: &[WeightTable], sums: &mut [f32]) {
+        unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]) {
             let sums = &mut sums[..Self::ROWS];
             // SAFETY: the caller has the instructions; memory is accessed within the slices.
             unsafe {
@@ -188,6 +181,13 @@ mod x86 {
                     _mm256_storeu_ps(sums.as_mut_ptr(), sum);
                 }
             }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, bytes: &mut [u8]) {
+            let bytes = &mut bytes[..Self::ROWS];
+            // SAFETY: the caller has the instructions; memory is accessed within the slice.
+            unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0) }
         }
     }
 }

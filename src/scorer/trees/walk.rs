@@ -9,6 +9,7 @@ use super::flat::{FlatNode, FlatTree};
 use super::leaf_sets::LeafSets;
 use super::tile::{TILE, Tile};
 use super::top::Top;
+use super::weight::Weight;
 use crate::simd::Level;
 
 /// Walks side by side.
@@ -26,11 +27,11 @@ const FEW_FOR_TOPS: usize = 32;
 const STRIDE: u32 = 4;
 
 /// Trees level by level.
-pub(super) struct Walk {
+pub(super) struct Walk<W> {
     nodes: Vec<WalkNode>,
     trees: Vec<Tree>,
-    /// Of trees with several targets: for each leaf, from left to right, a weight for each of them.
-    weights: Vec<f32>,
+    /// Of trees whose leaves do not hold them: for each leaf, from left to right, a weight for each of them.
+    weights: Vec<W>,
     targets: usize,
     /// The upper parts of the trees, if they are not too many to be numbered.
     tops: Option<LeafSets>,
@@ -46,8 +47,8 @@ pub(super) struct Walk {
 /// many bytes as an easier form would have let trees stay in the nearest cache.
 #[derive(Clone, Copy)]
 struct WalkNode {
-    /// In its place a leaf holds its weight if its tree has one target, and the bits of its number if it has several: a
-    /// look into another table for each row and tree took a third of the time.
+    /// In its place a leaf holds its weight if its tree has one target and the weight is a float32, and else the bits of its
+    /// number: a look into another table for each row and tree took a third of the time.
     threshold: f32,
     /// From the lowest bit on: the feature, whether a missing value goes right, and the left child, counted from the root.
     link: u32,
@@ -60,15 +61,17 @@ struct Tree {
     first_entry: u32,
     /// Levels below its upper part.
     levels_left: u32,
-    /// Where its weights begin, if it has several targets.
+    /// Where its weights begin, if leaves do not hold them.
     first_weight: u32,
+    /// Whether leaves hold their weights.
+    holds_weights: bool,
     targets: Vec<u32>,
 }
 
-impl Walk {
+impl<W: Weight> Walk<W> {
     /// For rows of so many features, of which there may be `many` at a time. Nothing when the tables would be too large to
     /// be numbered.
-    pub(super) fn new(trees: &[FlatTree], targets: usize, features: usize, many: bool) -> Option<Self> {
+    pub(super) fn new(trees: &[FlatTree<W>], targets: usize, features: usize, many: bool) -> Option<Self> {
         let feature_bits = (features + 1).next_power_of_two().trailing_zeros();
         // Upper parts are only used for many rows, and take as long to make as all else.
         let tops: Vec<Top> = if many { trees.iter().map(|tree| Top::of(tree, MOST_ENTRIES)).collect() } else { vec![] };
@@ -88,7 +91,7 @@ impl Walk {
         Some(made)
     }
 
-    fn push(&mut self, tree: &FlatTree, top: Option<&Top>) -> Option<()> {
+    fn push(&mut self, tree: &FlatTree<W>, top: Option<&Top>) -> Option<()> {
         let root = self.nodes.len();
         let first_weight = self.weights.len();
         // Numbers must fit once all nodes and weights are there.
@@ -98,8 +101,10 @@ impl Walk {
         if tree.nodes.len() as u64 > 1 << left_bits {
             return None;
         }
-        let lone = tree.targets.len() == 1;
-        if !lone {
+        // `None` where weights lie in their own table.
+        let lone = |leaf: usize| if tree.targets.len() == 1 { tree.weights[leaf].to_threshold() } else { None };
+        let holds_weights = (0..tree.weights.len()).all(|leaf| lone(leaf).is_some());
+        if !holds_weights {
             self.weights.extend(&tree.weights);
         }
         let nothing = WalkNode { threshold: f32::INFINITY, link: 0 };
@@ -114,7 +119,7 @@ impl Walk {
                 let (threshold, feature, missing_is_right, left) = match tree.nodes[flat as usize] {
                     FlatNode::Leaf(leaf) => {
                         let leaf = leaf as usize;
-                        let held = if lone { tree.weights[leaf] } else { f32::from_bits(leaf as u32) };
+                        let held = lone(leaf).unwrap_or(f32::from_bits(leaf as u32));
                         (held, self.features as u32, false, place)
                     }
                     FlatNode::Split { feature, threshold, missing_is_right, left, right } => {
@@ -140,28 +145,28 @@ impl Walk {
         let (root, levels_left, targets) =
             (root as u32, top.map_or(depth, |top| top.levels_left), tree.targets.clone());
         let first_weight = first_weight as u32;
-        self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, targets });
+        self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, holds_weights, targets });
         Some(())
     }
 
     /// The sums for the rows of `tile`: row-major `[rows, targets]` into `sums`, which is of that length.
-    pub(super) fn sums(&self, level: Level, tile: &Tile, sums: &mut [f32]) {
-        sums.fill(0.0);
+    pub(super) fn sums(&self, level: Level, tile: &Tile, sums: &mut [W]) {
+        sums.fill(W::default());
         if tile.has_missing() {
-            rows::<true>(self, level, tile, sums);
+            rows::<true, W>(self, level, tile, sums);
         } else {
-            rows::<false>(self, level, tile, sums);
+            rows::<false, W>(self, level, tile, sums);
         }
     }
 
     /// The same, for few rows: the trees go side by side.
-    pub(super) fn sums_of_few(&self, tile: &Tile, sums: &mut [f32]) {
-        sums.fill(0.0);
+    pub(super) fn sums_of_few(&self, tile: &Tile, sums: &mut [W]) {
+        sums.fill(W::default());
         for (row, sums) in sums.chunks_exact_mut(self.targets).enumerate() {
             if tile.has_missing() {
-                by_trees::<true>(self, tile.values(), row, sums);
+                by_trees::<true, W>(self, tile.values(), row, sums);
             } else {
-                by_trees::<false>(self, tile.values(), row, sums);
+                by_trees::<false, W>(self, tile.values(), row, sums);
             }
         }
     }
@@ -182,20 +187,22 @@ impl Walk {
     }
 
     #[inline(always)]
-    fn add(&self, tree: &Tree, place: u32, sums: &mut [f32]) {
+    fn add(&self, tree: &Tree, place: u32, sums: &mut [W]) {
         let held = self.nodes[place as usize].threshold;
-        if let [target] = *tree.targets {
-            sums[target as usize] += held;
+        if tree.holds_weights {
+            let sum = &mut sums[tree.targets[0] as usize];
+            *sum = *sum + W::of_threshold(held);
         } else {
             let weights = &self.weights[tree.first_weight as usize + held.to_bits() as usize * tree.targets.len()..];
             for (target, weight) in tree.targets.iter().zip(weights) {
-                sums[*target as usize] += weight;
+                let sum = &mut sums[*target as usize];
+                *sum = *sum + *weight;
             }
         }
     }
 }
 
-fn rows<const MISSING: bool>(walk: &Walk, level: Level, tile: &Tile, sums: &mut [f32]) {
+fn rows<const MISSING: bool, W: Weight>(walk: &Walk<W>, level: Level, tile: &Tile, sums: &mut [W]) {
     assert!(tile.rows() <= TILE && tile.values().len() == (walk.features + 1) * TILE, "the tile has all features");
     let tops = walk.tops.as_ref().filter(|_| tile.rows() > FEW_FOR_TOPS).map(|tops| (tops, tops.ranks(level, tile)));
     // The rows of a tile go through a tree before the next tree's turn: it then stays in the cache for all of them.
@@ -247,7 +254,7 @@ fn rows<const MISSING: bool>(walk: &Walk, level: Level, tile: &Tile, sums: &mut 
     }
 }
 
-fn by_trees<const MISSING: bool>(walk: &Walk, values: &[f32], row: usize, sums: &mut [f32]) {
+fn by_trees<const MISSING: bool, W: Weight>(walk: &Walk<W>, values: &[f32], row: usize, sums: &mut [W]) {
     for trees in walk.trees.chunks(LANES) {
         // Lanes without a tree walk the last one again.
         let last = trees.last().map_or(0, |tree| tree.root);

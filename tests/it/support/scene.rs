@@ -97,8 +97,13 @@ impl Scene {
 
     /// The program with these arguments and nothing else.
     pub(crate) fn batchscore(&self, args: &[&str]) -> Ended {
+        self.with(args).end()
+    }
+
+    /// The same, still to be run.
+    pub(crate) fn with(&self, args: &[&str]) -> Run<'_> {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Run { scene: self, args, output_path: None, file_name: None, env: Vec::new() }.end()
+        Run { scene: self, args, output_path: None, file_name: None, env: Vec::new() }
     }
 }
 

@@ -61,7 +61,7 @@ pub(in super::super) fn scorer(node: &NodeProto) -> TractResult<Option<Box<dyn C
         "TreeEnsembleClassifier" => {
             TreeEnsembleClassifier::for_columns(node)?.map(|trees| Box::new(trees) as Box<dyn ColumnScorer>)
         }
-        "TreeEnsembleRegressor" => {
+        "TreeEnsemble" | "TreeEnsembleRegressor" => {
             TreeEnsembleRegressor::for_columns(node)?.map(|trees| Box::new(trees) as Box<dyn ColumnScorer>)
         }
         _ => None,

@@ -1,7 +1,6 @@
 //! `ai.onnx.ml.LabelEncoder`: each value replaced by the one that goes with it, or by a default.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use tract_onnx::data_resolver::MmapDataResolver;
 use tract_onnx::model::ParsingContext;
@@ -10,105 +9,103 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
 
-/// A key: float32 by its bits, with one NaN and one zero.
+/// A key: numbers with a fraction as float64 by its bits, with one NaN and one zero.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     Int(i64),
-    Float(u32),
+    Float(u64),
     Text(String),
 }
 
-fn float_key(x: f32) -> Key {
-    Key::Float(if x.is_nan() { f32::NAN.to_bits() } else { (x + 0.0).to_bits() })
+fn float_key(x: f64) -> Key {
+    Key::Float(if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() })
 }
 
-struct LabelEncoder {
-    keys: HashMap<Key, usize>,
-    values: Values,
+/// A table from values of one type to values of another.
+pub(super) struct LabelEncoder {
+    positions: HashMap<Key, usize>,
+    /// The values in the order of the keys, then the default; of one axis.
+    values: Tensor,
 }
 
-/// The values in the order of the keys, then the default.
-enum Values {
-    Ints(Vec<i64>),
-    Floats(Vec<f32>),
-    Strings(Vec<String>),
-}
-
-pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn build(context: &ParsingContext, node: &NodeProto) -> Built {
     if let Some(classes) = node.get_attr_opt_vec::<String>("classes_strings")? {
         // Version 1: whichever way the input goes; texts to positions is what its exporters used.
-        let mut positions: Vec<i64> = (0..).take(classes.len()).collect();
-        positions.push(node.get_attr_opt("default_int64")?.unwrap_or(-1));
-        let keys = classes.into_iter().map(Key::Text).zip(0..).collect();
-        return built(node, LabelEncoder { keys, values: Values::Ints(positions) });
+        let positions: Vec<i64> = (0..).take(classes.len()).collect();
+        let default: i64 = node.get_attr_opt("default_int64")?.unwrap_or(-1);
+        return built(node, LabelEncoder::new(tensor1(&classes), tensor1(&positions), tensor1(&[default]))?);
     }
     let Some(keys) = table(node, "keys")? else { return node.bail("expected keys") };
-    let Some(mut values) = table(node, "values")? else { return node.bail("expected values") };
-    node.expect(keys.len() == values.len(), "as many values as keys")?;
-    let default = match node.get_attr_opt::<&TensorProto>("default_tensor")? {
-        Some(proto) => Some(tract_onnx::tensor::load_tensor(&MmapDataResolver, proto, None)?),
-        None => None,
+    let Some(values) = table(node, "values")? else { return node.bail("expected values") };
+    let default = match (tensor(node, "default_tensor")?, values.datum_type()) {
+        (Some(tensor), _) => tensor,
+        (None, DatumType::String) => {
+            tensor1(&[node.get_attr_opt::<String>("default_string")?.unwrap_or_else(|| "_Unused".to_owned())])
+        }
+        (None, element) if element.is_float() => tensor1(&[node.get_attr_opt("default_float")?.unwrap_or(0.0f32)]),
+        (None, _) => tensor1(&[node.get_attr_opt("default_int64")?.unwrap_or(-1i64)]),
     };
-    fn only<T: Datum>(tensor: Option<&Tensor>) -> TractResult<Option<T>> {
-        let Some(tensor) = tensor else { return Ok(None) };
-        Ok(tensor.cast_to::<T>()?.try_as_plain_ram()?.as_slice::<T>()?.first().cloned())
+    let encoder = LabelEncoder::new(keys, values, default);
+    let mut encoder = encoder.with_context(|| format!("node {:?}, LabelEncoder", node.name))?;
+    let version = context.model.opset_import.iter().find(|import| import.domain == "ai.onnx.ml");
+    if version.is_some_and(|import| import.version < 4) {
+        // Before version 4 a missing value was like no key, not even like another missing value.
+        encoder.positions.remove(&float_key(f64::NAN));
     }
-    match &mut values {
-        Values::Ints(values) => {
-            let default = only(default.as_ref())?.or(node.get_attr_opt("default_int64")?);
-            values.push(default.unwrap_or(-1));
-        }
-        Values::Floats(values) => {
-            let default = only(default.as_ref())?.or(node.get_attr_opt("default_float")?);
-            values.push(default.unwrap_or(0.0));
-        }
-        Values::Strings(values) => {
-            let default = only(default.as_ref())?.or(node.get_attr_opt("default_string")?);
-            values.push(default.unwrap_or_else(|| "_Unused".to_owned()));
-        }
-    }
-    let mut by_key = HashMap::new();
-    let mut add = |key, position| {
-        // Of keys that come twice the first counts.
-        by_key.entry(key).or_insert(position);
-    };
-    match keys {
-        Values::Ints(keys) => keys.into_iter().zip(0..).for_each(|(key, i)| add(Key::Int(key), i)),
-        Values::Floats(keys) => keys.into_iter().zip(0..).for_each(|(key, i)| add(float_key(key), i)),
-        Values::Strings(keys) => keys.into_iter().zip(0..).for_each(|(key, i)| add(Key::Text(key), i)),
-    }
-    built(node, LabelEncoder { keys: by_key, values })
+    built(node, encoder)
+}
+
+fn tensor(node: &NodeProto, name: &str) -> TractResult<Option<Tensor>> {
+    let Some(proto) = node.get_attr_opt::<&TensorProto>(name)? else { return Ok(None) };
+    Ok(Some(tract_onnx::tensor::load_tensor(&MmapDataResolver, proto, None)?))
 }
 
 /// The attribute `<name>_int64s`, `<name>_floats` or `<name>_strings`, or the tensor `<name>_tensor`.
-fn table(node: &NodeProto, name: &str) -> TractResult<Option<Values>> {
-    if let Some(values) = node.get_attr_opt_vec(&format!("{name}_int64s"))? {
-        return Ok(Some(Values::Ints(values)));
+fn table(node: &NodeProto, name: &str) -> TractResult<Option<Tensor>> {
+    if let Some(values) = node.get_attr_opt_vec::<i64>(&format!("{name}_int64s"))? {
+        return Ok(Some(tensor1(&values)));
     }
-    if let Some(values) = node.get_attr_opt_vec(&format!("{name}_floats"))? {
-        return Ok(Some(Values::Floats(values)));
+    if let Some(values) = node.get_attr_opt_vec::<f32>(&format!("{name}_floats"))? {
+        return Ok(Some(tensor1(&values)));
     }
-    if let Some(values) = node.get_attr_opt_vec(&format!("{name}_strings"))? {
-        return Ok(Some(Values::Strings(values)));
+    if let Some(values) = node.get_attr_opt_vec::<String>(&format!("{name}_strings"))? {
+        return Ok(Some(tensor1(&values)));
     }
-    let Some(proto) = node.get_attr_opt::<&TensorProto>(&format!("{name}_tensor"))? else { return Ok(None) };
-    let tensor = tract_onnx::tensor::load_tensor(&MmapDataResolver, proto, None)?;
-    let view = tensor.try_as_plain_ram()?;
-    Ok(Some(match tensor.datum_type() {
-        DatumType::I64 => Values::Ints(view.as_slice::<i64>()?.to_vec()),
-        DatumType::F32 => Values::Floats(view.as_slice::<f32>()?.to_vec()),
-        DatumType::String => Values::Strings(view.as_slice::<String>()?.to_vec()),
-        other => bail!("LabelEncoder with {name} of type {other:?}"),
-    }))
+    tensor(node, &format!("{name}_tensor"))
 }
 
-impl Values {
-    fn len(&self) -> usize {
-        match self {
-            Values::Ints(values) => values.len(),
-            Values::Floats(values) => values.len(),
-            Values::Strings(values) => values.len(),
+/// The keys that the values of `tensor`, of any type, are looked up by.
+fn keys(tensor: &Tensor) -> TractResult<Vec<Key>> {
+    Ok(match tensor.datum_type() {
+        DatumType::String => {
+            let texts = tensor.try_as_plain_ram()?;
+            texts.as_slice::<String>()?.iter().map(|text| Key::Text(text.clone())).collect()
         }
+        element if element.is_float() => {
+            let numbers = tensor.cast_to::<f64>()?;
+            numbers.try_as_plain_ram()?.as_slice::<f64>()?.iter().map(|x| float_key(*x)).collect()
+        }
+        _ => {
+            let numbers = tensor.cast_to::<i64>()?;
+            numbers.try_as_plain_ram()?.as_slice::<i64>()?.iter().map(|x| Key::Int(*x)).collect()
+        }
+    })
+}
+
+impl LabelEncoder {
+    /// A table of as many `values` as `keys`, and one `default`, which is brought to the type of the values.
+    pub(super) fn new(keys: Tensor, values: Tensor, default: Tensor) -> TractResult<Self> {
+        ensure!(keys.len() == values.len(), "{} keys for {} values", keys.len(), values.len());
+        ensure!(default.len() == 1, "{} defaults", default.len());
+        let element = values.datum_type();
+        let values = values.into_shape(&[keys.len()])?;
+        let default = default.cast_to_dt(element)?.into_owned().into_shape(&[1])?;
+        let mut positions = HashMap::new();
+        for (key, position) in self::keys(&keys)?.into_iter().zip(0..) {
+            // Of keys that come twice the first counts, as in ONNX Runtime.
+            positions.entry(key).or_insert(position);
+        }
+        Ok(LabelEncoder { positions, values: Tensor::stack_tensors(0, &[values, default])? })
     }
 }
 
@@ -117,45 +114,20 @@ impl RowOperator for LabelEncoder {
     const ANY_RANK: bool = true;
 
     fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
-        let element = match self.values {
-            Values::Ints(_) => i64::datum_type(),
-            Values::Floats(_) => f32::datum_type(),
-            Values::Strings(_) => String::datum_type(),
-        };
-        tvec![(element, OutputShape::AsInput)]
+        tvec![(self.values.datum_type(), OutputShape::AsInput)]
     }
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
-        let positions: Vec<usize> = match input.datum_type() {
-            DatumType::String => {
-                let values = input.try_as_plain_ram()?.as_slice::<String>()?;
-                values.iter().map(|text| self.position(Key::Text(text.clone()))).collect()
-            }
-            DatumType::F32 => {
-                let values = input.try_as_plain_ram()?.as_slice::<f32>()?;
-                values.iter().map(|x| self.position(float_key(*x))).collect()
-            }
-            _ => {
-                let input = input.cast_to::<i64>()?;
-                let values = input.try_as_plain_ram()?.as_slice::<i64>()?;
-                values.iter().map(|x| self.position(Key::Int(*x))).collect()
-            }
-        };
-        fn picked<T: Datum>(values: &[T], positions: &[usize], shape: &[usize]) -> TractResult<TValue> {
+        let default = self.values.len() - 1;
+        let position = |key: Key| self.positions.get(&key).copied().unwrap_or(default);
+        let positions: Vec<usize> = keys(&input)?.into_iter().map(position).collect();
+        fn picked<T: Datum>(values: &Tensor, positions: &[usize], shape: &[usize]) -> TractResult<TValue> {
+            let values = values.try_as_plain_ram()?;
+            let values = values.as_slice::<T>()?;
             let picked = positions.iter().map(|position| values[*position].clone()).collect();
             Ok(tract_ndarray::ArrayD::from_shape_vec(shape, picked)?.into_tvalue())
         }
-        Ok(tvec![match &self.values {
-            Values::Ints(values) => picked(values, &positions, input.shape())?,
-            Values::Floats(values) => picked(values, &positions, input.shape())?,
-            Values::Strings(values) => picked(values, &positions, input.shape())?,
-        }])
-    }
-}
-
-impl LabelEncoder {
-    /// Position of the value for `key`; that of the default is the last.
-    fn position(&self, key: Key) -> usize {
-        self.keys.get(&key).copied().unwrap_or(self.values.len() - 1)
+        let output = dispatch_datum!(picked(self.values.datum_type())(&self.values, &positions, input.shape()))?;
+        Ok(tvec![output])
     }
 }

@@ -6,7 +6,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::columns::{ColumnScorer, TILE};
 use super::labels::Labels;
-use super::post_transform::PostTransform;
+use super::post_transform::{PostTransform, probit};
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
 use crate::simd::{Level, vectorised};
 
@@ -190,17 +190,21 @@ impl LinearClassifier {
         if targets > 1 {
             self.post_transform.apply(scores.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, targets);
         } else if self.add_second_class {
-            // A lone score of two classes: as ONNX Runtime, logistic or else as it is.
-            let is_logistic = self.post_transform == PostTransform::Logistic;
+            // A lone score of two classes, as ONNX Runtime has it.
             let lone = scores.try_as_plain_ram()?.as_slice::<f32>()?;
             let mut both = Tensor::zero::<f32>(&[lone.len(), 2])?;
             {
                 let mut view = both.try_as_plain_ram_mut()?;
                 let values = view.as_slice_mut::<f32>()?;
                 for (out, &score) in values.chunks_exact_mut(2).zip(lone) {
-                    out.copy_from_slice(&[if is_logistic { -score } else { 1.0 - score }, score]);
+                    out.copy_from_slice(&match self.post_transform {
+                        PostTransform::Logistic => [-score, score],
+                        // ONNX Runtime leaves the second value unset here; it stays zero.
+                        PostTransform::Probit => [probit(score), 0.0],
+                        _ => [1.0 - score, score],
+                    });
                 }
-                if is_logistic {
+                if self.post_transform == PostTransform::Logistic {
                     self.post_transform.apply(values, 2);
                 }
             }

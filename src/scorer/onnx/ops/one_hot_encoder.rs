@@ -1,5 +1,6 @@
 //! `ai.onnx.ml.OneHotEncoder`: each value as a row of zeros with a one at its category; the last axis is new.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use tract_onnx::model::ParsingContext;
@@ -7,6 +8,24 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
+
+thread_local! {
+    /// Whether unknown categories pass for the time being.
+    static ANYTHING_GOES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `run` with unknown categories giving zeros whatever the model says: at load time there is no data yet.
+pub(in super::super) fn without_refusals<T>(run: impl FnOnce() -> T) -> T {
+    /// Puts the old value back even when `run` panics.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ANYTHING_GOES.set(self.0);
+        }
+    }
+    let _restore = Restore(ANYTHING_GOES.replace(true));
+    run()
+}
 
 struct OneHotEncoder {
     categories: Categories,
@@ -76,7 +95,7 @@ impl OneHotEncoder {
     fn set(&self, places: &mut [f32], category: Option<&usize>, value: &dyn std::fmt::Debug) -> TractResult<()> {
         match category {
             Some(category) => places[*category] = 1.0,
-            None => ensure!(self.zeros, "the model knows no category {value:?}"),
+            None => ensure!(self.zeros || ANYTHING_GOES.get(), "the model knows no category {value:?}"),
         }
         Ok(())
     }

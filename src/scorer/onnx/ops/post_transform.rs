@@ -61,11 +61,15 @@ vectorised! {
     /// The same, with the complement for negative values: what ONNX Runtime does for trees, to the last bits of which
     /// small probabilities lose some.
     pub(super) fn logistic_by_complement(values: &mut [f32]) {
-        for x in values {
-            let upper = 1.0 / (1.0 + exp(-x.abs()));
-            *x = if *x < 0.0 { 1.0 - upper } else { upper };
-        }
+        values.iter_mut().for_each(|x| *x = logistic_of(*x));
     }
+}
+
+/// The same of one value.
+#[inline(always)]
+pub(super) fn logistic_of(x: f32) -> f32 {
+    let upper = 1.0 / (1.0 + exp(-x.abs()));
+    if x < 0.0 { 1.0 - upper } else { upper }
 }
 
 vectorised! {

@@ -1,4 +1,4 @@
-//! The attributes that `TreeEnsembleClassifier` and `TreeEnsembleRegressor` share, as a description of trees.
+//! The attributes of `TreeEnsembleClassifier` and `TreeEnsembleRegressor`, as a description of trees.
 
 use tract_onnx::data_resolver::MmapDataResolver;
 use tract_onnx::pb::{NodeProto, TensorProto};
@@ -16,134 +16,111 @@ pub(super) struct WeightAttributes {
 }
 
 /// Numbers that a model holds as float32, or (from version 3 of ai.onnx.ml) as a tensor of float64.
-pub(super) enum Reals {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
+pub(super) struct Reals {
+    pub values: Vec<f64>,
+    /// They need float64.
+    pub is_f64: bool,
 }
 
 impl Reals {
     /// Reads the attribute `name`, or the tensor `as_tensor`; empty when there is neither.
     pub(super) fn of(node: &NodeProto, name: &str, as_tensor: &str) -> TractResult<Self> {
         if let Some(values) = node.get_attr_opt_vec::<f32>(name)?.filter(|values| !values.is_empty()) {
-            return Ok(Reals::F32(values));
+            return Ok(Reals { values: values.into_iter().map(f64::from).collect(), is_f64: false });
         }
-        let Some(proto) = node.get_attr_opt::<&TensorProto>(as_tensor)? else { return Ok(Reals::F32(vec![])) };
-        let tensor = tract_onnx::tensor::load_tensor(&MmapDataResolver, proto, None)?;
-        if tensor.datum_type() == f32::datum_type() {
-            return Ok(Reals::F32(tensor.try_as_plain_ram()?.as_slice::<f32>()?.to_vec()));
-        }
-        Ok(Reals::F64(tensor.cast_to::<f64>()?.try_as_plain_ram()?.as_slice::<f64>()?.to_vec()))
-    }
-
-    pub(super) fn is_f64(&self) -> bool {
-        matches!(self, Reals::F64(_))
-    }
-
-    /// As float64; exact.
-    pub(super) fn f64(&self) -> Vec<f64> {
-        match self {
-            Reals::F32(values) => values.iter().map(|x| f64::from(*x)).collect(),
-            Reals::F64(values) => values.clone(),
+        match tensor(node, as_tensor)? {
+            Some(tensor) => Self::of_tensor(&tensor),
+            None => Ok(Reals { values: vec![], is_f64: false }),
         }
     }
 
-    /// As float32; exact where [`Self::is_f64`] is false.
+    pub(super) fn of_tensor(tensor: &Tensor) -> TractResult<Self> {
+        let is_f64 = tensor.datum_type() != f32::datum_type();
+        Ok(Reals { values: tensor.cast_to::<f64>()?.try_as_plain_ram()?.as_slice::<f64>()?.to_vec(), is_f64 })
+    }
+
+    /// As float32; exact where `is_f64` is false.
     pub(super) fn f32(&self) -> Vec<f32> {
-        match self {
-            Reals::F32(values) => values.clone(),
-            Reals::F64(values) => values.iter().map(|x| *x as f32).collect(),
-        }
+        self.values.iter().map(|x| *x as f32).collect()
     }
 }
 
-/// The trees of a node, before it is known which numbers they are kept in.
-pub(super) struct TreeAttributes {
-    pub thresholds: Reals,
-    pub weights: Reals,
-    modes: Vec<Option<Comparison>>,
-    features: Vec<i64>,
-    tree_ids: Vec<i64>,
-    node_ids: Vec<i64>,
-    if_true: Vec<i64>,
-    if_false: Vec<i64>,
-    missing_is_true: Vec<i64>,
-    weight_trees: Vec<i64>,
-    weight_nodes: Vec<i64>,
-    /// The class or output that each weight is for.
-    pub weight_targets: Vec<usize>,
+/// Trees as a node describes them.
+pub(super) struct Described {
+    pub spec: TreeSpec<f64>,
+    /// Thresholds or weights need float64.
+    pub is_f64: bool,
 }
 
-impl TreeAttributes {
-    /// Reads and measures the attributes of `node`.
-    pub(super) fn of(node: &NodeProto, names: &WeightAttributes) -> TractResult<Self> {
-        let thresholds = Reals::of(node, "nodes_values", "nodes_values_as_tensor")?;
-        let weights = Reals::of(node, names.weights, names.weights_as_tensor)?;
-        let modes = node.get_attr_vec::<&str>("nodes_modes")?;
-        let (nodes, leaves) = (modes.len(), weights.f64().len());
-        let ints = |name: &str, len: usize| -> TractResult<Vec<i64>> {
-            let values: Vec<i64> = node.get_attr_vec(name)?;
-            node.expect_attr(name, values.len() == len, || format!("{len} values, not {}", values.len()))?;
-            Ok(values)
-        };
-        let thresholds_len = thresholds.f64().len();
-        node.expect_attr("nodes_values", thresholds_len == nodes, || format!("{nodes} values, not {thresholds_len}"))?;
-        let missing_is_true = match node.get_attr_opt_vec::<i64>("nodes_missing_value_tracks_true")? {
-            Some(values) if !values.is_empty() => ints("nodes_missing_value_tracks_true", values.len().max(nodes))?,
-            _ => vec![0; nodes],
-        };
-        let weight_targets = ints(names.ids, leaves)?
-            .into_iter()
-            .map(|id| usize::try_from(id).or_else(|_| node.bail_attr(names.ids, &format!("{id} is negative"))))
-            .collect::<TractResult<_>>()?;
-        Ok(TreeAttributes {
-            thresholds,
-            weights,
-            features: ints("nodes_featureids", nodes)?,
-            tree_ids: ints("nodes_treeids", nodes)?,
-            node_ids: ints("nodes_nodeids", nodes)?,
-            if_true: ints("nodes_truenodeids", nodes)?,
-            if_false: ints("nodes_falsenodeids", nodes)?,
-            missing_is_true,
-            weight_trees: ints(names.trees, leaves)?,
-            weight_nodes: ints(names.nodes, leaves)?,
-            weight_targets,
-            modes: modes.into_iter().map(|mode| comparison(node, mode)).collect::<TractResult<_>>()?,
-        })
-    }
+/// The tensor that the attribute `name` holds.
+pub(super) fn tensor(node: &NodeProto, name: &str) -> TractResult<Option<Tensor>> {
+    let Some(proto) = node.get_attr_opt::<&TensorProto>(name)? else { return Ok(None) };
+    Ok(Some(tract_onnx::tensor::load_tensor(&MmapDataResolver, proto, None)?))
+}
 
-    /// The description, with numbers as given; both are as long as the attributes.
-    pub(super) fn spec<T: Copy>(&self, thresholds: &[T], weights: &[T], targets: usize) -> TractResult<TreeSpec<T>> {
-        let nodes = thresholds
-            .iter()
-            .enumerate()
-            .map(|(index, &threshold)| {
-                let split = match self.modes[index] {
-                    None => None,
-                    Some(comparison) => Some(Split {
-                        feature: usize::try_from(self.features[index])
-                            .map_err(|_| format_err!("a tree asks for feature {}", self.features[index]))?,
-                        comparison,
-                        threshold,
-                        if_true: self.if_true[index],
-                        if_false: self.if_false[index],
-                        missing_is_true: self.missing_is_true[index] == 1,
-                    }),
-                };
-                Ok(NodeSpec { tree: self.tree_ids[index], node: self.node_ids[index], split })
-            })
-            .collect::<TractResult<_>>()?;
-        let weights = weights
-            .iter()
-            .enumerate()
-            .map(|(index, &weight)| LeafWeight {
-                tree: self.weight_trees[index],
-                node: self.weight_nodes[index],
-                target: self.weight_targets[index],
-                weight,
-            })
-            .collect();
-        Ok(TreeSpec { nodes, weights, targets })
+/// The attribute `name`, of `len` numbers.
+pub(super) fn ints(node: &NodeProto, name: &str, len: usize) -> TractResult<Vec<i64>> {
+    let values: Vec<i64> = node.get_attr_vec(name)?;
+    node.expect_attr(name, values.len() == len, || format!("{len} values, not {}", values.len()))?;
+    Ok(values)
+}
+
+/// The attribute `name`, of `len` numbers, none of them negative.
+pub(super) fn indices(node: &NodeProto, name: &str, len: usize) -> TractResult<Vec<usize>> {
+    let index = |number| usize::try_from(number).or_else(|_| node.bail_attr(name, &format!("{number} is negative")));
+    ints(node, name, len)?.into_iter().map(index).collect()
+}
+
+/// Whether a missing value goes to the true side, for each of so many nodes.
+pub(super) fn missing_is_true(node: &NodeProto, nodes: usize) -> TractResult<Vec<bool>> {
+    const NAME: &str = "nodes_missing_value_tracks_true";
+    match node.get_attr_opt_vec::<i64>(NAME)? {
+        Some(values) if !values.is_empty() => Ok(ints(node, NAME, nodes)?.iter().map(|value| *value == 1).collect()),
+        _ => Ok(vec![false; nodes]),
     }
+}
+
+/// Reads the trees of `node`, with weights for so many targets.
+pub(super) fn described(node: &NodeProto, names: &WeightAttributes, targets: usize) -> TractResult<Described> {
+    let thresholds = Reals::of(node, "nodes_values", "nodes_values_as_tensor")?;
+    let weights = Reals::of(node, names.weights, names.weights_as_tensor)?;
+    let modes = node.get_attr_vec::<&str>("nodes_modes")?;
+    let (len, values) = (modes.len(), thresholds.values.len());
+    node.expect_attr("nodes_values", values == len, || format!("{len} values, not {values}"))?;
+    let features = ints(node, "nodes_featureids", len)?;
+    let trees = ints(node, "nodes_treeids", len)?;
+    let ids = ints(node, "nodes_nodeids", len)?;
+    let if_true = ints(node, "nodes_truenodeids", len)?;
+    let if_false = ints(node, "nodes_falsenodeids", len)?;
+    let missing_is_true = missing_is_true(node, len)?;
+    let split = |index: usize| -> TractResult<Option<Split<f64>>> {
+        let Some(comparison) = comparison(node, modes[index])? else { return Ok(None) };
+        let feature = features[index];
+        Ok(Some(Split {
+            feature: usize::try_from(feature).map_err(|_| format_err!("a tree asks for feature {feature}"))?,
+            comparison,
+            threshold: thresholds.values[index],
+            if_true: if_true[index],
+            if_false: if_false[index],
+            missing_is_true: missing_is_true[index],
+        }))
+    };
+    let nodes = (0..len)
+        .map(|index| Ok(NodeSpec { tree: trees[index], node: ids[index], split: split(index)? }))
+        .collect::<TractResult<_>>()?;
+    let leaves = weights.values.len();
+    let weight_targets = indices(node, names.ids, leaves)?;
+    let weight_trees = ints(node, names.trees, leaves)?;
+    let weight_nodes = ints(node, names.nodes, leaves)?;
+    let weight = |(index, &weight): (usize, &f64)| LeafWeight {
+        tree: weight_trees[index],
+        node: weight_nodes[index],
+        target: weight_targets[index],
+        weight,
+    };
+    let is_f64 = thresholds.is_f64 || weights.is_f64;
+    let weights = weights.values.iter().enumerate().map(weight).collect();
+    Ok(Described { spec: TreeSpec { nodes, weights, targets, sets: vec![] }, is_f64 })
 }
 
 fn comparison(node: &NodeProto, mode: &str) -> TractResult<Option<Comparison>> {

@@ -9,7 +9,7 @@ use super::columns::ColumnScorer;
 use super::labels::Labels;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built, rows_and_columns};
-use super::tree_attributes::{TreeAttributes, WeightAttributes};
+use super::tree_attributes::{WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble};
 
@@ -37,13 +37,14 @@ impl TreeEnsembleClassifier {
             weights: "class_weights",
             weights_as_tensor: "class_weights_as_tensor",
         };
-        let attributes = TreeAttributes::of(node, &names)?;
-        let trees = Trees::new(node, &attributes, labels.len())?;
-        let base_values = trees.base_values.f64().len();
+        let described = described(node, &names, labels.len())?;
+        let trees = Trees::new(node, &described)?;
+        let base_values = trees.base_values.values.len();
         node.expect_attr("base_values", base_values <= labels.len(), "no more values than classes")?;
         node.expect(labels.len() > 1, "at least two class labels")?;
-        let binary = labels.len() == 2 && attributes.weight_targets.windows(2).all(|pair| pair[0] == pair[1]);
-        let all_positive = attributes.weights.f64().iter().all(|weight| *weight >= 0.0);
+        let weights = &described.spec.weights;
+        let binary = labels.len() == 2 && weights.windows(2).all(|pair| pair[0].target == pair[1].target);
+        let all_positive = weights.iter().all(|leaf| leaf.weight >= 0.0);
         Ok(TreeEnsembleClassifier { trees, labels, post_transform: PostTransform::of(node)?, binary, all_positive })
     }
 

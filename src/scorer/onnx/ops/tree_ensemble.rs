@@ -1,5 +1,6 @@
-//! What `ai.onnx.ml.TreeEnsembleClassifier` and `TreeEnsembleRegressor` have in common: trees in the numbers of their
-//! model, and the ways that a table or columns take through them. The trees themselves are in [`crate::scorer::trees`].
+//! What `ai.onnx.ml.TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble` have in common: trees in the
+//! numbers of their model, and the ways that a table or columns take through them. The trees themselves are in
+//! [`crate::scorer::trees`].
 
 use std::sync::OnceLock;
 
@@ -8,7 +9,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::post_transform::{PostTransform, logistic_by_complement};
 use super::row_operator::as_f32;
-use super::tree_attributes::{Reals, TreeAttributes};
+use super::tree_attributes::{Described, Reals};
 use crate::scorer::trees::{Aggregate, Kernel, Score, Threshold, TreeEnsemble};
 use crate::simd::Level;
 
@@ -37,7 +38,7 @@ pub(super) trait Finish {
 
 /// The numbers that scores are finished in.
 pub(super) trait Real:
-    Threshold + std::ops::Neg<Output = Self> + std::ops::Sub<Output = Self> + std::ops::Div<Output = Self>
+    Threshold + Datum + std::ops::Neg<Output = Self> + std::ops::Sub<Output = Self> + std::ops::Div<Output = Self>
 {
     fn of_count(count: usize) -> Self;
     fn of_f32(x: f32) -> Self;
@@ -69,18 +70,15 @@ impl Real for f64 {
 }
 
 impl Trees {
-    pub(super) fn new(node: &NodeProto, attributes: &TreeAttributes, targets: usize) -> TractResult<Self> {
+    pub(super) fn new(node: &NodeProto, described: &Described) -> TractResult<Self> {
         let base_values = Reals::of(node, "base_values", "base_values_as_tensor")?;
         let wide = OnceLock::new();
-        let is_f64 = attributes.thresholds.is_f64() || attributes.weights.is_f64() || base_values.is_f64();
         let context = || format!("node {:?}, {}", node.name, node.op_type);
-        let narrow = if is_f64 {
-            let spec = attributes.spec(&attributes.thresholds.f64(), &attributes.weights.f64(), targets)?;
-            let _ = wide.set(TreeEnsemble::build(&spec).with_context(context)?);
+        let narrow = if described.is_f64 || base_values.is_f64 {
+            let _ = wide.set(TreeEnsemble::build(&described.spec).with_context(context)?);
             None
         } else {
-            let spec = attributes.spec(&attributes.thresholds.f32(), &attributes.weights.f32(), targets)?;
-            Some(TreeEnsemble::build(&spec).with_context(context)?)
+            Some(TreeEnsemble::build(&described.spec.narrowed()).with_context(context)?)
         };
         let kernel = narrow.as_ref().and_then(Kernel::new);
         Ok(Trees { narrow, kernel, wide, base_values })
@@ -154,7 +152,7 @@ impl Trees {
                 };
                 let input = input.cast_to::<f64>()?;
                 let rows = input.try_as_plain_ram()?.as_slice::<f64>()?;
-                run(name, trees, rows, input.shape(), aggregate, &self.base_values.f64(), finish)
+                run(name, trees, rows, input.shape(), aggregate, &self.base_values.values, finish)
             }
         }
     }

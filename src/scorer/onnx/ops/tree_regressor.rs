@@ -1,4 +1,6 @@
-//! `ai.onnx.ml.TreeEnsembleRegressor`: sums or extremes of leaf weights, with base values.
+//! `ai.onnx.ml.TreeEnsembleRegressor`, and what `TreeEnsemble` does like it: sums or extremes of leaf weights, with base values.
+
+use std::collections::HashSet;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -7,32 +9,54 @@ use tract_onnx::tract_hir::internal::*;
 use super::columns::ColumnScorer;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
-use super::tree_attributes::{TreeAttributes, WeightAttributes};
+use super::tree_attributes::{Described, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble};
+
+/// How leaf weights become an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Function {
+    Sum,
+    /// The sum divided by the number of trees.
+    Average,
+    Min,
+    Max,
+}
+
+impl Function {
+    fn aggregate(self) -> Aggregate {
+        match self {
+            Function::Sum | Function::Average => Aggregate::Sum,
+            Function::Min => Aggregate::Min,
+            Function::Max => Aggregate::Max,
+        }
+    }
+}
 
 pub(super) struct TreeEnsembleRegressor {
     trees: Trees,
     targets: usize,
-    aggregate: Aggregate,
-    /// The sum is divided by the number of trees.
-    average: bool,
+    function: Function,
     post_transform: PostTransform,
+    /// The output is of the input's type; else of float32.
+    as_input: bool,
 }
 
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
-    built(node, TreeEnsembleRegressor::of(node)?)
+    TreeEnsembleRegressor::of(node)?.built(node)
 }
 
 impl TreeEnsembleRegressor {
     fn of(node: &NodeProto) -> TractResult<Self> {
+        if node.op_type == "TreeEnsemble" {
+            return Self::version_5(node);
+        }
         let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
-        node.expect_attr("n_targets", targets > 0, "at least one target")?;
-        let (aggregate, average) = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
-            "SUM" => (Aggregate::Sum, false),
-            "AVERAGE" => (Aggregate::Sum, true),
-            "MIN" => (Aggregate::Min, false),
-            "MAX" => (Aggregate::Max, false),
+        let function = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
+            "SUM" => Function::Sum,
+            "AVERAGE" => Function::Average,
+            "MIN" => Function::Min,
+            "MAX" => Function::Max,
             _ => return node.bail_attr("aggregate_function", "expected SUM, AVERAGE, MIN or MAX"),
         };
         let names = WeightAttributes {
@@ -42,26 +66,55 @@ impl TreeEnsembleRegressor {
             weights: "target_weights",
             weights_as_tensor: "target_weights_as_tensor",
         };
-        let trees = Trees::new(node, &TreeAttributes::of(node, &names)?, targets)?;
-        Ok(TreeEnsembleRegressor { trees, targets, aggregate, average, post_transform: PostTransform::of(node)? })
+        let mut described = described(node, &names, targets)?;
+        if targets == 1 {
+            // Of a leaf's weights ONNX Runtime takes the first when there is but one target. scikit-learn's exporter gives
+            // some leaves theirs several times.
+            let mut met = HashSet::new();
+            described.spec.weights.retain(|leaf| met.insert((leaf.tree, leaf.node)));
+        }
+        Self::new(node, &described, function, PostTransform::of(node)?)
+    }
+
+    /// The operator that `node` is, with trees and attributes as read from it.
+    pub(super) fn new(
+        node: &NodeProto,
+        described: &Described,
+        function: Function,
+        post_transform: PostTransform,
+    ) -> TractResult<Self> {
+        let targets = described.spec.targets;
+        node.expect_attr("n_targets", targets > 0, "at least one target")?;
+        let trees = Trees::new(node, described)?;
+        let as_input = node.op_type == "TreeEnsemble";
+        Ok(TreeEnsembleRegressor { trees, targets, function, post_transform, as_input })
+    }
+
+    pub(super) fn built(self, node: &NodeProto) -> Built {
+        built(node, self)
     }
 
     /// The same for columns, if there is a fast way.
     pub(super) fn for_columns(node: &NodeProto) -> TractResult<Option<Self>> {
         let regressor = Self::of(node)?;
-        Ok((regressor.aggregate == Aggregate::Sum && regressor.trees.kernel.is_some()).then_some(regressor))
+        Ok((regressor.function.aggregate() == Aggregate::Sum && regressor.trees.kernel.is_some()).then_some(regressor))
     }
 }
 
 impl RowOperator for TreeEnsembleRegressor {
     const NAME: &'static str = "TreeEnsembleRegressor";
 
-    fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
-        tvec![(f32::datum_type(), OutputShape::Columns(self.targets))]
+    fn outputs(&self, input: DatumType) -> TVec<OutputForm> {
+        tvec![(if self.as_input { input } else { f32::datum_type() }, OutputShape::Columns(self.targets))]
     }
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
-        Ok(tvec![self.trees.eval(Self::NAME, &input, self.aggregate, self)?])
+        let (element, _) = RowOperator::outputs(self, input.datum_type())[0];
+        let output = self.trees.eval(Self::NAME, &input, self.function.aggregate(), self)?;
+        Ok(tvec![
+            if output.datum_type() == element { output } else { output.cast_to_dt(element)?.into_owned() }
+                .into_tvalue()
+        ])
     }
 }
 
@@ -87,17 +140,16 @@ impl ColumnScorer for TreeEnsembleRegressor {
     }
 
     fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
-        Ok(tvec![self.trees.finish_sums(scores.try_as_plain_ram()?.as_slice::<f32>()?, self)?])
+        let output = self.trees.finish_sums(scores.try_as_plain_ram()?.as_slice::<f32>()?, self)?;
+        Ok(tvec![output.into_tvalue()])
     }
 }
 
 impl Finish for TreeEnsembleRegressor {
-    type Output = TValue;
+    type Output = Tensor;
 
-    fn finish<T: Real>(&self, scores: &[Score<T>], base_values: &[T], trees: &TreeEnsemble<T>) -> TractResult<TValue> {
-        let mut output = Tensor::zero::<f32>(&[scores.len() / self.targets, self.targets])?;
-        let mut view = output.try_as_plain_ram_mut()?;
-        let values = view.as_slice_mut::<f32>()?;
+    fn finish<T: Real>(&self, scores: &[Score<T>], base_values: &[T], trees: &TreeEnsemble<T>) -> TractResult<Tensor> {
+        let mut output = Tensor::zero_dt(T::datum_type(), &[scores.len() / self.targets, self.targets])?;
         // Base values count only when there is one for each target, and of several targets only for those that a leaf
         // of the row has a weight for.
         let base = |target: usize, score: &Score<T>| {
@@ -105,16 +157,26 @@ impl Finish for TreeEnsembleRegressor {
             if counts { base_values[target] } else { T::default() }
         };
         let count = T::of_count(trees.trees());
-        for (values, scores) in values.chunks_exact_mut(self.targets).zip(scores.chunks_exact(self.targets)) {
-            for (target, (value, score)) in values.iter_mut().zip(scores).enumerate() {
-                let aggregate = if self.average { score.value / count } else { score.value };
-                *value = (aggregate + base(target, score)).to_f32();
+        {
+            let mut view = output.try_as_plain_ram_mut()?;
+            let rows = view.as_slice_mut::<T>()?.chunks_exact_mut(self.targets);
+            for (values, scores) in rows.zip(scores.chunks_exact(self.targets)) {
+                for (target, (value, score)) in values.iter_mut().zip(scores).enumerate() {
+                    let average = self.function == Function::Average;
+                    let aggregate = if average { score.value / count } else { score.value };
+                    *value = aggregate + base(target, score);
+                }
             }
         }
         // As ONNX Runtime: of a single target only the probit is taken.
-        if self.targets > 1 || self.post_transform == PostTransform::Probit {
-            transform(self.post_transform, values, self.targets);
+        if self.post_transform != PostTransform::None
+            && (self.targets > 1 || self.post_transform == PostTransform::Probit)
+        {
+            if T::datum_type() != f32::datum_type() {
+                output = output.cast_to::<f32>()?.into_owned();
+            }
+            transform(self.post_transform, output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?, self.targets);
         }
-        Ok(output.into_tvalue())
+        Ok(output)
     }
 }

@@ -1,0 +1,43 @@
+//! What users may say about how a model is run: plain settings.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What runs ONNX models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// tract, unless ONNX Runtime is installed and the better one for the model.
+    #[default]
+    Auto,
+    /// tract, which is part of batchscore.
+    Tract,
+    /// ONNX Runtime, a library that is loaded when it is needed.
+    Ort,
+}
+
+const NAMES: [(&str, Engine); 3] = [("auto", Engine::Auto), ("tract", Engine::Tract), ("ort", Engine::Ort)];
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAMES.iter().find(|(_, engine)| engine == self).map_or("auto", |(name, _)| name))
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let engine = NAMES.iter().find(|(name, _)| *name == text).map(|(_, engine)| *engine);
+        engine.ok_or_else(|| "write auto, tract or ort".to_owned())
+    }
+}
+
+/// How a model is run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelSettings {
+    /// What runs it, if it is an ONNX model.
+    pub engine: Engine,
+    /// Where the library of ONNX Runtime is; `None` is looked for.
+    pub ort_library: Option<PathBuf>,
+}
