@@ -19,6 +19,7 @@ mod ensemble;
 mod flat;
 mod kernel;
 mod leaf_sets;
+mod node_index;
 mod ranks;
 mod search;
 mod spec;
