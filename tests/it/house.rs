@@ -37,6 +37,7 @@ const HOMES: &[(&str, &str)] = &[
     ("prost", "scorer/onnx/onnx_runtime.rs"),
     // The name alone is also that of the engine.
     ("use ort", "scorer/onnx/onnx_runtime.rs"),
+    ("regex_automata", "scorer/onnx/ops/pattern.rs"),
     ("object_store", "storage/"),
     ("flate2", "input/"),
     ("zstd", "input/"),

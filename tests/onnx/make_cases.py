@@ -1,4 +1,4 @@
-"""Make test cases of single operators of ai.onnx.ml, with ONNX Runtime's answers.
+"""Make test cases of single operators of ai.onnx.ml and of those for texts, with ONNX Runtime's answers.
 
 usage: make_cases.py FOLDER
 
@@ -18,6 +18,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 ML = "ai.onnx.ml"
+MICROSOFT = "com.microsoft"
 ROWS = 33
 FEATURES = 4
 TRANSFORMS = ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"]
@@ -32,24 +33,29 @@ def onnx_type(array):
     return helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype.kind not in "OU" else TensorProto.STRING
 
 
-def case(name, op, feeds, outputs, version=3, **attributes):
+def case(name, op, feeds, outputs, version=3, domain=ML, **attributes):
     """Write a case of a node `op` for the arrays `feeds`, if ONNX Runtime runs it."""
     if lone_probit(op, attributes):
         return
     names = [f"x{i}" for i in range(len(feeds))]
     results = [f"y{i}" for i in range(len(outputs))]
-    node = helper.make_node(op, names, results, domain=ML, **attributes)
-    rows = lambda array: ["N", *array.shape[1:]]
+    node = helper.make_node(op, names, results, domain=domain, **attributes)
+    # Rows are as many as there are, and each input has its own.
+    shape = lambda name, array: [f"rows_of_{name}", *array.shape[1:]]
     graph = helper.make_graph(
         [node],
         "case",
-        [helper.make_tensor_value_info(n, onnx_type(x), rows(x)) for n, x in zip(names, feeds)],
+        [helper.make_tensor_value_info(n, onnx_type(x), shape(n, x)) for n, x in zip(names, feeds)],
         [helper.make_tensor_value_info(n, t, None) for n, t in zip(results, outputs)],
     )
     model = helper.make_model(
         graph,
         ir_version=8,
-        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(ML, version)],
+        opset_imports=[
+            helper.make_opsetid("", version if domain == "" else 18),
+            helper.make_opsetid(ML, version if domain == ML else 3),
+            helper.make_opsetid(MICROSOFT, 1),
+        ],
     )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -504,6 +510,128 @@ def features():
         case(f"array_feature_extractor_{name}", "ArrayFeatureExtractor", [table, columns], [onnx_type(table)], version=1)
 
 
+# --- texts ------------------------------------------------------------------
+
+TEXTS = np.array(
+    [
+        "The quick brown fox, the lazy dog",
+        "",
+        "Übung macht den Meister: naïve Straße",
+        "a,b;;c  d",
+        "x1_y2 #hash 3.14 -7 e-mail\tline\nbreak",
+        "#",
+        "ΑΒΓ δεζ ПРИВЕТ мир 漢字 \U0001f600!",
+    ],
+    dtype=object,
+)
+
+
+def tokenizers():
+    expressions = [r"[a-zA-Z0-9_]+", r"\b\w\w+\b", r"\w+", ".", "..", r"\S+", "t|th|the", "[^ ]+?", r"(?i)the|Ü\w", r"\pL+"]
+    expressions += [r"\d+(\.\d+)?", "x*", r"[^\W\d]+", r"[[:alpha:]&&-]+", r"\Q3.1\E|a{,2}", r"[\s,;]"]
+    ways = [("expression", {"tokenexp": e}) for e in expressions]
+    separators = [[" "], [""], [",", ";", " "], [r"\s+"], ["[,;]"], ["the", "a|an"], [":", "é"]]
+    ways += [("separators", {"separators": s}) for s in separators]
+    for i, ((kind, way), mark, least) in enumerate(itertools.product(ways, [0, 1], [1, 2])):
+        texts = TEXTS.reshape(-1, 1) if i % 3 else TEXTS
+        case(
+            f"tokenizer_{kind}_{ways.index((kind, way))}{'_mark' if mark else ''}_{least}",
+            "Tokenizer",
+            [texts],
+            [TensorProto.STRING],
+            domain=MICROSOFT,
+            mark=mark,
+            mincharnum=least,
+            pad_value="#",
+            **way,
+        )
+    nothing = np.array([["", " "], [" ", ""]], dtype=object)
+    case("tokenizer_nothing", "Tokenizer", [nothing], [TensorProto.STRING], domain=MICROSOFT, mark=1, mincharnum=1, pad_value="#", tokenexp=r"\w+")
+
+
+def vectorizers():
+    rng = np.random.default_rng(0)
+    words = np.array(["a", "b", "c", "d", "e"], dtype=object)
+    pools = {
+        "strings": (rng.choice(words, size=(ROWS, 9)), [*"abd"] + [*"ab", *"bb", *"ca"] + [*"abc", *"bba"]),
+        "int64s": (rng.integers(0, 5, (ROWS, 9)), [0, 1, 3] + [0, 1, 1, 1, 2, 0] + [0, 1, 2, 1, 1, 0]),
+    }
+    lengths = [(1, 1), (1, 2), (2, 2), (1, 3), (2, 3)]
+    combinations = itertools.product(pools.items(), ["TF", "IDF", "TFIDF"], lengths, [0, 1, 5, 20], [False, True])
+    for (kind, (table, pool)), mode, (shortest, longest), skips, weighted in combinations:
+        case(
+            f"tf_idf_{kind}_{mode.lower()}_{shortest}_{longest}_{skips}{'_weighted' if weighted else ''}",
+            "TfIdfVectorizer",
+            [table.astype(np.int32) if kind == "int64s" and weighted else table],
+            [TensorProto.FLOAT],
+            version=9,
+            domain="",
+            mode=mode,
+            min_gram_length=shortest,
+            max_gram_length=longest,
+            max_skip_count=skips,
+            ngram_counts=[0, 3, 9],
+            ngram_indexes=[5, 2, 0, 1, 3, 4, 7, 6],
+            **({"weights": floats(rng, 8)} if weighted else {}),
+            **{f"pool_{kind}": pool},
+        )
+    # Two n-grams of one column.
+    for mode in ["TF", "IDF", "TFIDF"]:
+        case(
+            f"tf_idf_shared_{mode.lower()}",
+            "TfIdfVectorizer",
+            [pools["int64s"][0]],
+            [TensorProto.FLOAT],
+            version=9,
+            domain="",
+            mode=mode,
+            min_gram_length=1,
+            max_gram_length=1,
+            max_skip_count=0,
+            ngram_counts=[0],
+            ngram_indexes=[1, 1, 3],
+            weights=floats(rng, 3),
+            pool_int64s=[0, 1, 3],
+        )
+
+
+def strings():
+    letters = np.array(["Straße", "ÉCOLE", "αβΓ", "ПРИВЕТ", "Monday", "mONDAY", "ß", "ﬁ", "Ǆ", "ǅ", "ı", "K", ""], dtype=object)
+    for change, sensitive, locale in itertools.product(["NONE", "LOWER", "UPPER"], [0, 1], ["C", "C.UTF-8"]):
+        for stop_words in [[], ["MONDAY"], ["Monday", "ÉCOLE"]]:
+            name = f"string_normalizer_{change.lower()}_{sensitive}_{locale.lower()}_{len(stop_words)}"
+            attributes = {"stopwords": stop_words} if stop_words else {}
+            case(
+                name,
+                "StringNormalizer",
+                [letters],
+                [TensorProto.STRING],
+                version=10,
+                domain="",
+                case_change_action=change,
+                is_case_sensitive=sensitive,
+                locale=locale,
+                **attributes,
+            )
+    only = {"stopwords": ["a"], "locale": "C", "is_case_sensitive": 1}
+    case("string_normalizer_nothing", "StringNormalizer", [np.array(["a", "a"], dtype=object)], [TensorProto.STRING], version=10, domain="", **only)
+    table = np.array([["a", "ü"], ["", "c d"], ["e", ""]], dtype=object)
+    for name, other in {"table": table[::-1], "row": table[:1], "column": table[:, :1]}.items():
+        case(f"string_concat_{name}", "StringConcat", [table, other], [TensorProto.STRING], version=20, domain="")
+    for i, pattern in enumerate(["a|ab", ".*", r"\w+", "[^ ]*", "a.*d", r"(?i)Ü", "", "a+?"]):
+        case(f"regex_full_match_{i}", "RegexFullMatch", [table], [TensorProto.BOOL], version=20, domain="", pattern=pattern)
+    splits = [{}, {"delimiter": " "}, {"delimiter": "b"}, {"maxsplit": 2}, {"delimiter": ",", "maxsplit": 1}]
+    for i, attributes in enumerate(splits):
+        case(f"string_split_{i}", "StringSplit", [TEXTS], [TensorProto.STRING, TensorProto.INT64], version=20, domain="", **attributes)
+
+
+def distances():
+    for metric, element, columns in itertools.product(["euclidean", "sqeuclidean"], [np.float32, np.float64], [3, 12]):
+        rng = np.random.default_rng(columns)
+        tables = [rng.normal(size=(rows, columns)).astype(element) for rows in [ROWS, 7]]
+        case(f"cdist_{metric}_{np.dtype(element).name}_{columns}", "CDist", tables, [onnx_type(tables[0])], domain=MICROSOFT, metric=metric)
+
+
 shutil.rmtree(FOLDER, ignore_errors=True)
 support_vectors()
 tree_classifiers()
@@ -511,5 +639,9 @@ tree_regressors()
 tree_ensembles()
 linear()
 features()
+tokenizers()
+vectorizers()
+strings()
+distances()
 for op in sorted(set(WRITTEN)):
     print(f"{op}: {WRITTEN.count(op)} cases")

@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tract_onnx::model::OnnxOpRegister;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::Dimension;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+};
 use tract_onnx::prelude::Framework;
 
 use crate::scorer::{ModelError, OperatorCount};
@@ -34,12 +40,83 @@ fn take_sequences_apart(graph: &mut GraphProto) {
     }
 }
 
+/// Gives each entry of a map that the graph takes, and only looks up the words of a vocabulary in, as an input of its own:
+/// columns of float32 by the names of the words. What a record lacks counts as 0, as in a map.
+fn take_maps_apart(graph: &mut GraphProto) {
+    for place in (0..graph.input.len()).rev() {
+        let input = &graph.input[place];
+        // Of all types only tensors are read from a file.
+        if input.r#type.as_ref().is_some_and(|of| of.value.is_some()) {
+            continue;
+        }
+        let name = input.name.clone();
+        let readers: Vec<usize> = (0..graph.node.len()).filter(|at| graph.node[*at].input.contains(&name)).collect();
+        let &[reader] = readers.as_slice() else { continue };
+        let words = vocabulary(&graph.node[reader]);
+        let mut others: BTreeSet<&str> = graph.input.iter().map(|other| other.name.as_str()).collect();
+        others.extend(graph.initializer.iter().map(|other| other.name.as_str()));
+        others.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
+        if words.is_empty() || words.iter().any(|word| word.is_empty() || !others.insert(word)) {
+            continue;
+        }
+        graph.input.splice(place..=place, words.iter().map(|word| float_column(word)));
+        let dimension = AttributeProto { name: "axis".to_owned(), i: 1, ..attribute(AttributeType::Int) };
+        let zero = AttributeProto {
+            name: "imputed_value_floats".to_owned(),
+            floats: vec![0.0],
+            ..attribute(AttributeType::Floats)
+        };
+        let missing =
+            AttributeProto { name: "replaced_value_float".to_owned(), f: f32::NAN, ..attribute(AttributeType::Float) };
+        let lookup = &mut graph.node[reader];
+        lookup.op_type = "Imputer".to_owned();
+        lookup.attribute = vec![zero, missing];
+        let side_by_side = NodeProto {
+            input: words,
+            output: vec![name],
+            op_type: "Concat".to_owned(),
+            attribute: vec![dimension],
+            ..NodeProto::default()
+        };
+        graph.node.insert(reader, side_by_side);
+    }
+}
+
+/// The words that `node` looks up in a map; none if it is no DictVectorizer.
+fn vocabulary(node: &NodeProto) -> Vec<String> {
+    let attribute =
+        |name: &str| node.attribute.iter().find(|attribute| node.op_type == "DictVectorizer" && attribute.name == name);
+    let texts = attribute("string_vocabulary").into_iter().flat_map(|words| &words.strings);
+    let numbers = attribute("int64_vocabulary").into_iter().flat_map(|words| &words.ints);
+    texts.map(|word| String::from_utf8_lossy(word).into_owned()).chain(numbers.map(i64::to_string)).collect()
+}
+
+fn attribute(kind: AttributeType) -> AttributeProto {
+    AttributeProto { r#type: kind.into(), ..AttributeProto::default() }
+}
+
+/// An input of shape `[N, 1]`.
+fn float_column(name: &str) -> ValueInfoProto {
+    let dimension = |value| Dimension { value: Some(value), ..Dimension::default() };
+    let shape = vec![dimension(DimensionValue::DimParam("N".to_owned())), dimension(DimensionValue::DimValue(1))];
+    let tensor = type_proto::Tensor { elem_type: DataType::Float.into(), shape: Some(TensorShapeProto { dim: shape }) };
+    let value = Some(type_proto::Value::TensorType(tensor));
+    ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(TypeProto { value, ..TypeProto::default() }),
+        ..ValueInfoProto::default()
+    }
+}
+
 /// Reads the protobuf at `path`.
 pub(super) fn read(path: &Path) -> Result<ModelProto, ModelError> {
     let name = || path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| ModelError::Unreadable { path: name(), source })?;
     let mut model = parse(&bytes).map_err(|cause| ModelError::NotOnnx { path: name(), cause })?;
-    model.graph.iter_mut().for_each(take_sequences_apart);
+    model.graph.iter_mut().for_each(|graph| {
+        take_sequences_apart(graph);
+        take_maps_apart(graph);
+    });
     Ok(model)
 }
 
@@ -75,6 +152,14 @@ pub(super) fn operators(graph: &GraphProto, is_own: impl Fn(&str) -> bool) -> Ve
         entry.0 += 1;
     }
     counts.into_iter().map(|(name, (count, own))| OperatorCount { name, count, own }).collect()
+}
+
+/// The size of the largest vocabulary that the graph counts words of.
+pub(super) fn words(graph: &GraphProto) -> usize {
+    let counters = nodes(graph).into_iter().filter(|node| node.op_type == "TfIdfVectorizer");
+    let attributes = counters.flat_map(|node| &node.attribute);
+    let indexes = attributes.filter(|attribute| attribute.name == "ngram_indexes");
+    indexes.map(|attribute| attribute.ints.len()).max().unwrap_or(0)
 }
 
 /// The nodes of the graph, and of the graphs within them.
@@ -124,6 +209,48 @@ pub(super) fn producer<'g>(graph: &'g GraphProto, value: &str) -> Option<&'g Nod
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A graph that looks up `words` in a map.
+    fn of_a_map(words: &[&str]) -> GraphProto {
+        let words = AttributeProto {
+            name: "string_vocabulary".to_owned(),
+            strings: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
+            ..attribute(AttributeType::Strings)
+        };
+        GraphProto {
+            input: vec![ValueInfoProto { name: "map".to_owned(), ..ValueInfoProto::default() }],
+            node: vec![NodeProto {
+                input: vec!["map".to_owned()],
+                output: vec!["table".to_owned()],
+                op_type: "DictVectorizer".to_owned(),
+                attribute: vec![words],
+                ..NodeProto::default()
+            }],
+            ..GraphProto::default()
+        }
+    }
+
+    #[test]
+    fn a_map_becomes_columns() {
+        let mut graph = of_a_map(&["a", "b=c"]);
+        take_maps_apart(&mut graph);
+        let inputs = super::super::signature::inputs(&graph).unwrap();
+        let inputs: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+        assert_eq!(inputs, ["a: float32[N, 1]", "b=c: float32[N, 1]"]);
+        let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+        assert_eq!(operators, ["Concat", "Imputer"]);
+        assert_eq!(check_names(&graph), Ok(()));
+    }
+
+    #[test]
+    fn a_map_stays_whose_words_are_no_names_of_columns() {
+        for words in [&["a", "a"][..], &["table"], &["map"], &["a", ""], &[]] {
+            let mut graph = of_a_map(words);
+            take_maps_apart(&mut graph);
+            assert_eq!(graph.input.len(), 1, "{words:?}");
+            assert!(super::super::signature::inputs(&graph).is_err(), "{words:?}");
+        }
+    }
 
     #[test]
     fn what_is_no_model() {

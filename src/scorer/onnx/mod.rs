@@ -58,6 +58,10 @@ use crate::data::{ElementType, MiniBatch, Predictions};
 /// processor's cache: networks are fastest near 1,000 rows and a third slower at 8,000.
 const RUN_ROWS: usize = 1024;
 
+/// Most values of a table of word counts in one run. Such tables are as wide as their vocabulary is large: with 20,000
+/// words, 1,024 rows would be 80 MB of zeros.
+const RUN_VALUES: usize = 1 << 18;
+
 /// Rows of a run of a graph that tract can only prepare for a fixed number, though the model leaves it open.
 /// Mini-batches are filled up to a multiple of it. On a network of 28-256-256-64-1, 16 rows a run were as fast per row
 /// as 64 or 256, and a mini-batch of 10 rows cost a third of what it costs with 64.
@@ -70,6 +74,8 @@ pub struct OnnxScorer {
     plan: Plan,
     signature: Signature,
     needs: FeatureNeeds,
+    /// Most rows of a run, if it may have any number.
+    run_rows: usize,
     layout: OutputLayout,
     operators: Vec<OperatorCount>,
     /// Why it is run by what runs it.
@@ -111,14 +117,15 @@ impl OnnxScorer {
         let signature = Signature { outputs: output_specs(graph, &layout, &dry_run), inputs };
         let own = own_operators();
         let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
-        Ok(OnnxScorer { head, plan, signature, needs, layout, operators, reason: String::new() })
+        let run_rows = (RUN_VALUES / graph::words(graph).max(1)).clamp(1, RUN_ROWS);
+        Ok(OnnxScorer { head, plan, signature, needs, run_rows, layout, operators, reason: String::new() })
     }
 
     /// The predictions of the rows of `mini_batch`, run by run.
     fn run(&self, mini_batch: &MiniBatch) -> TractResult<Vec<ArrayRef>> {
         let features = &mini_batch.block.records.columns()[..mini_batch.block.feature_count];
         let most = match self.plan.rows() {
-            Rows::Any => RUN_ROWS,
+            Rows::Any => self.run_rows,
             Rows::Fixed(rows) => rows,
         };
         let mut columns = self.layout.columns(mini_batch.len());

@@ -1,14 +1,15 @@
 //! `Cast`, as tract does it but for casts to int64 and to strings.
 //!
 //! tract takes every cast to int64 as the making of a shape and gives its own type for dimensions, which then cannot be
-//! unified with the int64 that a classifier's label is declared as. Here only dimensions stay dimensions.
+//! unified with the int64 that a classifier's label is declared as. Here only dimensions stay dimensions. Numbers become
+//! texts, and texts numbers, as the C library writes and reads them, which is ONNX Runtime's way.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::{check_input_arity, check_output_arity};
 use tract_onnx::tract_hir::internal::*;
 
-use super::row_operator::Built;
+use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, row_op};
 
 #[derive(Debug, Clone)]
 struct Cast {
@@ -44,7 +45,171 @@ impl Expansion for Cast {
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let to = self.output(model.outlet_fact(inputs[0])?.datum_type);
-        model.wire_node(prefix, tract_onnx::tract_core::ops::cast::cast(to), inputs)
+        let from = model.outlet_fact(inputs[0])?.datum_type;
+        let to = self.output(from);
+        let text = String::datum_type();
+        if to == text && (from.is_float() || from == bool::datum_type()) {
+            model.wire_node(prefix, row_op(Written), inputs)
+        } else if from == text && to != text {
+            model.wire_node(prefix, row_op(Read { to }), inputs)
+        } else {
+            model.wire_node(prefix, tract_onnx::tract_core::ops::cast::cast(to), inputs)
+        }
+    }
+}
+
+/// Digits that a number is written with.
+const DIGITS: i32 = 8;
+
+/// `x` as C's `%.8g` writes it, but for what is no number.
+fn written(x: f64) -> String {
+    if x.is_nan() {
+        return "NaN".to_owned();
+    }
+    if x.is_infinite() {
+        return if x > 0.0 { "INF" } else { "-INF" }.to_owned();
+    }
+    let scientific = format!("{x:.*e}", DIGITS as usize - 1);
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |number: &str| match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => number.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        return trimmed(&format!("{x:.*}", (DIGITS - 1 - exponent) as usize));
+    }
+    format!("{}e{}{:02}", trimmed(digits), if exponent < 0 { '-' } else { '+' }, exponent.abs())
+}
+
+/// Floating point numbers and truth values to texts.
+struct Written;
+
+impl RowOperator for Written {
+    const NAME: &'static str = "Cast";
+    const ANY_RANK: bool = true;
+
+    fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
+        tvec![(String::datum_type(), OutputShape::AsInput)]
+    }
+
+    fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
+        let values = input.cast_to::<f64>()?;
+        let texts = values.try_as_plain_ram()?.as_slice::<f64>()?.iter().map(|x| written(*x)).collect();
+        Ok(tvec![tract_ndarray::ArrayD::from_shape_vec(input.shape(), texts)?.into_tvalue()])
+    }
+}
+
+/// The number that `text` begins with, as C's `strtod` reads it, but no hexadecimal ones.
+fn float(text: &str) -> Option<f64> {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0B', '\x0C', '\r']);
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+    let is_next = |word: &str| unsigned.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if is_next("nan") {
+        return Some(f64::NAN);
+    }
+    if is_next("inf") {
+        return Some(sign * f64::INFINITY);
+    }
+    if is_next("0x") {
+        return None;
+    }
+    let digits = |from: usize| from + unsigned[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut end = digits(0);
+    if unsigned[end..].starts_with('.') {
+        end = digits(end + 1);
+    }
+    if let Some(exponent) = unsigned[end..].strip_prefix(['e', 'E']) {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let start = unsigned.len() - exponent.len();
+        end = if digits(start) > start { digits(start) } else { end };
+    }
+    let value: f64 = unsigned[..end].parse().ok()?;
+    value.is_finite().then_some(sign * value)
+}
+
+/// The whole number that `text` begins with, as C's `strtoll` reads it.
+fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0B', '\x0C', '\r']);
+    let sign = usize::from(text.starts_with(['+', '-']));
+    let end = sign + text[sign..].bytes().take_while(u8::is_ascii_digit).count();
+    text[..end].parse().ok()
+}
+
+/// Texts to numbers.
+struct Read {
+    to: DatumType,
+}
+
+impl RowOperator for Read {
+    const NAME: &'static str = "Cast";
+    const ANY_RANK: bool = true;
+
+    fn outputs(&self, _: DatumType) -> TVec<OutputForm> {
+        tvec![(self.to, OutputShape::AsInput)]
+    }
+
+    fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
+        fn each<T: Datum>(texts: &[String], to: DatumType, read: impl Fn(&str) -> Option<T>) -> TractResult<Tensor> {
+            let read = |text: &String| read(text).with_context(|| format!("the text {text:?} is no {to:?}"));
+            let values: Vec<T> = texts.iter().map(read).collect::<TractResult<_>>()?;
+            Ok(tract_ndarray::Array1::from_vec(values).into_tensor())
+        }
+        let view = input.try_as_plain_ram()?;
+        let texts = view.as_slice::<String>()?;
+        let wide = match self.to {
+            to if to.is_float() => each(texts, to, float)?,
+            to if to == u64::datum_type() => each(texts, to, integer::<u64>)?,
+            to => each(texts, to, integer::<i64>)?,
+        };
+        Ok(tvec![wide.cast_to_dt(self.to)?.into_owned().into_shape(input.shape())?.into_tvalue()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_like_c_does() {
+        let cases = [
+            (f64::from(-1.07f32), "-1.0700001"),
+            (1e20, "1e+20"),
+            (f64::from(1e-7f32), "1e-07"),
+            (f64::NEG_INFINITY, "-INF"),
+            (f64::NAN, "NaN"),
+            (-0.0, "-0"),
+            (0.0, "0"),
+            (0.1, "0.1"),
+            (123_456_789.0, "1.2345679e+08"),
+            (16_777_216.0, "16777216"),
+            (99_999_999.9, "1e+08"),
+            (1e5, "100000"),
+            (5e-324, "4.9406565e-324"),
+            (0.0001, "0.0001"),
+            (0.000_025, "2.5e-05"),
+            (1.0 / 3.0, "0.33333333"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(written(x), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_like_c_does() {
+        let cases =
+            [(" 1.5x", 1.5), ("-2e3", -2000.0), ("1e", 1.0), ("+.5", 0.5), ("7.", 7.0), ("-inf", f64::NEG_INFINITY)];
+        for (text, expected) in cases {
+            assert_eq!(float(text), Some(expected), "{text}");
+        }
+        assert!(float("NaN").is_some_and(f64::is_nan));
+        for text in ["", "abc", ".", "-", "1e400", "0x10", "é"] {
+            assert_eq!(float(text), None, "{text}");
+        }
+        assert_eq!(integer::<i64>(" -12.9"), Some(-12));
+        assert_eq!(integer::<i64>("+7 "), Some(7));
+        assert_eq!(integer::<i64>("99999999999999999999"), None);
+        assert_eq!(integer::<i64>("é"), None);
     }
 }

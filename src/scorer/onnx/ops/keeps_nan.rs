@@ -1,8 +1,8 @@
 //! Operators that tract would compute without regard to NaN, put in place of its own in a typed graph.
 //!
 //! tract's largest and smallest of two values (of which its Relu, Clip and others are made) and of an axis pass over
-//! NaN, and its Sigmoid and Tanh turn it into a number; ONNX Runtime's keep it. A missing value that nobody imputed
-//! would so become a prediction like any other.
+//! NaN, its Sigmoid and Tanh turn it into a number, and what is multiplied by a constant zero is never looked at. ONNX
+//! Runtime keeps it. A missing value that nobody imputed would so become a prediction like any other.
 
 use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_onnx::tract_core::ops::element_wise::{ElementWiseMiniOp, ElementWiseOp};
@@ -15,16 +15,32 @@ use crate::simd::{Level, vectorised};
 
 /// Replaces operators of `model` that lose NaN.
 pub(in super::super) fn keep_nan(model: &mut TypedModel) {
-    for node in &mut model.nodes {
-        let is_float = node.outputs.first().is_some_and(|output| output.fact.datum_type.is_float());
-        if let Some(op) = replacement(node.op.as_ref()).filter(|_| is_float) {
-            node.op = op;
+    for id in 0..model.nodes.len() {
+        let node = &model.nodes[id];
+        if node.outputs.first().is_some_and(|output| output.fact.datum_type.is_float()) {
+            let has_zero = node.inputs.iter().any(|input| is_constant_with_zero(model, *input));
+            if let Some(op) = replacement(node.op.as_ref(), has_zero) {
+                model.nodes[id].op = op;
+            }
         }
     }
 }
 
-fn replacement(op: &dyn TypedOp) -> Option<Box<dyn TypedOp>> {
+/// Whether `outlet` is a constant, and there is a zero in it.
+fn is_constant_with_zero(model: &TypedModel, outlet: OutletId) -> bool {
+    let constant = model.outlet_fact(outlet).ok().and_then(|fact| fact.konst.as_ref());
+    let zeros = constant.map(|constant| -> TractResult<bool> {
+        let values = constant.cast_to::<f64>()?;
+        Ok(values.try_as_plain_ram()?.as_slice::<f64>()?.contains(&0.0))
+    });
+    zeros.is_some_and(|zeros| zeros.unwrap_or(false))
+}
+
+fn replacement(op: &dyn TypedOp, has_zero: bool) -> Option<Box<dyn TypedOp>> {
     if let Some(TypedBinOp(op, element)) = op.downcast_ref::<TypedBinOp>() {
+        if op.is::<math::Mul>() && has_zero {
+            return Some(Box::new(TypedBinOp(Box::new(Product), *element)));
+        }
         let extreme = if op.is::<math::Max>() {
             Extreme::Largest
         } else if op.is::<math::Min>() {
@@ -164,6 +180,28 @@ impl BinMiniOp for Extreme {
     }
 }
 
+/// A product as any other, of which tract does not know that zero times a number is zero: times NaN and infinity it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Product;
+
+impl BinMiniOp for Product {
+    fn name(&self) -> &'static str {
+        "Mul"
+    }
+
+    fn result_datum_type(&self, a: DatumType, b: DatumType) -> TractResult<DatumType> {
+        math::Mul.result_datum_type(a, b)
+    }
+
+    fn eval_in_a(&self, a: &mut Tensor, b: &Tensor) -> TractResult<()> {
+        math::Mul.eval_in_a(a, b)
+    }
+
+    fn eval_out_of_place(&self, c: &mut Tensor, a: &Tensor, b: &Tensor) -> TractResult<()> {
+        math::Mul.eval_out_of_place(c, a, b)
+    }
+}
+
 /// An [`Extreme`] over axes, which come to be one long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ReduceTo {
@@ -291,6 +329,21 @@ mod tests {
         let mut odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
         tanh(Level::get(), &mut odd);
         assert!(odd[0].is_nan() && odd[1..] == [1.0, -1.0]);
+    }
+
+    #[test]
+    fn zero_times_nan_is_nan() {
+        let mut model = TypedModel::default();
+        let x = model.add_source("x", f32::fact([3])).unwrap();
+        let zero = model.add_const("zero", tensor1(&[0f32])).unwrap();
+        let product = model.wire_node("product", math::mul(), &[x, zero]).unwrap();
+        model.select_output_outlets(&product).unwrap();
+        keep_nan(&mut model);
+        let plan = TypedSimplePlan::new(model.into_optimized().unwrap()).unwrap();
+        let out = plan.run(tvec![tensor1(&[1f32, f32::NAN, f32::INFINITY]).into_tvalue()]).unwrap();
+        let view = out[0].try_as_plain_ram().unwrap();
+        let values = view.as_slice::<f32>().unwrap();
+        assert!(values[0] == 0.0 && values[1].is_nan() && values[2].is_nan(), "{values:?}");
     }
 
     #[test]

@@ -7,9 +7,15 @@ mod array_feature_extractor;
 mod binarizer;
 mod cast;
 mod category_mapper;
+mod cdist;
 pub(super) mod columns;
+mod compress;
 mod feature_vectorizer;
+mod flatten;
+mod floats;
+mod gemm;
 mod imputer;
+mod integers;
 mod keeps_nan;
 mod label_encoder;
 mod labels;
@@ -18,18 +24,26 @@ mod log_sum_exp;
 mod normalizer;
 mod one_hot;
 pub(super) mod one_hot_encoder;
+mod pattern;
 mod post_transform;
 mod row_operator;
 mod scaler;
+mod shaped_operator;
 mod softmax;
+mod string_normalizer;
+mod strings;
 mod svm;
 mod svm_classifier;
 mod svm_regressor;
+mod tf_idf_vectorizer;
+mod tile;
+mod tokenizer;
 mod tree_attributes;
 mod tree_classifier;
 mod tree_ensemble;
 mod tree_ensemble_v5;
 mod tree_regressor;
+mod unique;
 mod zip_map;
 
 use tract_onnx::model::OnnxOpRegister;
@@ -41,8 +55,14 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("Binarizer", binarizer::build);
     register.insert("Cast", cast::build);
     register.insert("CategoryMapper", category_mapper::build);
+    register.insert("CDist", cdist::build);
+    register.insert("Compress", compress::build);
     register.insert("FeatureVectorizer", feature_vectorizer::build);
+    register.insert("Flatten", flatten::build);
+    register.insert("Gemm", gemm::build);
     register.insert("Imputer", imputer::build);
+    register.insert("IsInf", floats::build_is_inf);
+    register.insert("IsNaN", floats::build_is_nan);
     register.insert("LabelEncoder", label_encoder::build);
     register.insert("LinearClassifier", linear::build_classifier);
     register.insert("LinearRegressor", linear::build_regressor);
@@ -53,11 +73,19 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("Softmax", softmax::build);
     register.insert("ReduceLogSumExp", log_sum_exp::build_reduction);
     register.insert("Softplus", log_sum_exp::build_softplus);
+    register.insert("RegexFullMatch", strings::build_full_match);
+    register.insert("Round", floats::build_round);
+    register.insert("StringConcat", strings::build_concat);
+    register.insert("StringNormalizer", string_normalizer::build);
+    register.insert("StringSplit", strings::build_split);
     register.insert("SVMClassifier", svm_classifier::build);
     register.insert("SVMRegressor", svm_regressor::build);
+    register.insert("TfIdfVectorizer", tf_idf_vectorizer::build);
+    register.insert("Tokenizer", tokenizer::build);
     register.insert("TreeEnsemble", tree_ensemble_v5::build);
     register.insert("TreeEnsembleClassifier", tree_classifier::build);
     register.insert("TreeEnsembleRegressor", tree_regressor::build);
+    register.insert("Unique", unique::build);
     register.insert("ZipMap", zip_map::build);
 }
 
@@ -65,4 +93,6 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
 pub(super) fn replace(model: &mut TypedModel) {
     keeps_nan::keep_nan(model);
     one_hot::accept_all_indices(model);
+    integers::take_integers(model);
+    tile::take_texts(model);
 }
