@@ -1,10 +1,11 @@
 //! From a description to flat arrays, checked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use thiserror::Error;
 
 use super::ensemble::{Node, Threshold, TreeEnsemble};
+use super::node_index::{NodeIndex, NodeWeights};
 use super::spec::{Comparison, NodeSpec, TreeSpec};
 
 /// A description that is no ensemble of trees.
@@ -41,13 +42,8 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
         if spec.nodes.len() >= u32::MAX as usize || spec.weights.len() >= u32::MAX as usize {
             return Err(TreeError::TooLarge);
         }
-        let mut index = HashMap::with_capacity(spec.nodes.len());
-        for (position, node) in spec.nodes.iter().enumerate() {
-            if index.insert((node.tree, node.node), position).is_some() {
-                return Err(TreeError::Duplicate { tree: node.tree, node: node.node });
-            }
-        }
-        let weights = weights_by_node(spec, &index)?;
+        let index = NodeIndex::new(&spec.nodes)?;
+        let weights = NodeWeights::new(spec, &index)?;
         let mut layout = Layout {
             spec,
             index,
@@ -56,33 +52,15 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
             ensemble: TreeEnsemble::empty(spec.targets),
         };
         let mut trees = HashSet::new();
+        let mut last = None;
         for (position, node) in spec.nodes.iter().enumerate() {
-            if trees.insert(node.tree) {
+            if last.replace(node.tree) != Some(node.tree) && trees.insert(node.tree) {
                 layout.tree(position)?;
             }
         }
         layout.ensemble.sets.clone_from(&spec.sets);
         Ok(layout.ensemble)
     }
-}
-
-/// The (target, weight) pairs of each node.
-fn weights_by_node<T, W: Copy>(
-    spec: &TreeSpec<T, W>,
-    index: &HashMap<(i64, i64), usize>,
-) -> Result<Vec<Vec<(u32, W)>>, TreeError> {
-    let mut weights = vec![vec![]; spec.nodes.len()];
-    for weight in &spec.weights {
-        let (tree, node, target, targets) = (weight.tree, weight.node, weight.target, spec.targets);
-        let Some(&position) = index.get(&(tree, node)) else {
-            return Err(TreeError::WeightWithoutNode { tree, node });
-        };
-        match u32::try_from(target) {
-            Ok(small) if target < targets => weights[position].push((small, weight.weight)),
-            _ => return Err(TreeError::TargetOutOfRange { tree, node, target, targets }),
-        }
-    }
-    Ok(weights)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,8 +76,8 @@ enum State {
 /// for all), so that a node may be met more than once; only a path that comes back to itself is a mistake.
 struct Layout<'s, T, W> {
     spec: &'s TreeSpec<T, W>,
-    index: HashMap<(i64, i64), usize>,
-    weights: Vec<Vec<(u32, W)>>,
+    index: NodeIndex,
+    weights: NodeWeights<W>,
     states: Vec<State>,
     ensemble: TreeEnsemble<T, W>,
 }
@@ -166,7 +144,7 @@ impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
             }
             None => {
                 let first = ensemble.weights.len() as u32;
-                ensemble.weights.extend(&self.weights[position]);
+                ensemble.weights.extend(self.weights.of(position));
                 Node::Leaf { first, end: ensemble.weights.len() as u32 }
             }
         });
@@ -175,7 +153,7 @@ impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
 
     fn child(&self, spec: &NodeSpec<T>, child: i64) -> Result<usize, TreeError> {
         let missing = TreeError::MissingChild { tree: spec.tree, node: spec.node, child };
-        self.index.get(&(spec.tree, child)).copied().ok_or(missing)
+        self.index.position(spec.tree, child).ok_or(missing)
     }
 
     /// Links the node at `position` to its children, which are laid out.

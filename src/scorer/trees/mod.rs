@@ -6,11 +6,11 @@
 //! values and post-transforms, is the business of the format that the model came in.
 //!
 //! Every ensemble can be walked plainly, row by row. Most can be brought into a simpler form (`flat`, with questions
-//! of membership answered ahead: `derived`), for which a [`Kernel`] has faster ways, a `tile` of rows at a time. All give
-//! the same bits. Trees of few leaves are taken as sets of leaves that are still possible (`leaf_sets`, with sums by
-//! `bit_vectors`); others are walked by many rows in lockstep (`walk`) below their upper part (`top`), which is such a
-//! set. Sets are asked about `ranks` of values among thresholds, which a `search` finds. Weights may be wider than
-//! features: some libraries compare float32 and sum float64.
+//! of membership answered ahead: `derived`), for which a [`Kernel`] has faster ways, a `tile` of rows at a time. Trees of
+//! few leaves are taken as sets of leaves that are still possible (`leaf_sets`, with sums by `bit_vectors`); others are
+//! walked by many rows in lockstep (`walk`) below their upper part (`top`), which is such a set. Sets are asked about
+//! `ranks` of values among thresholds, which a `search` finds.
+//! All give the same bits. Weights may be wider than features: some libraries compare float32 and sum float64.
 
 mod bit_vectors;
 mod build;
@@ -19,6 +19,7 @@ mod ensemble;
 mod flat;
 mod kernel;
 mod leaf_sets;
+mod node_index;
 mod ranks;
 mod search;
 mod spec;

@@ -47,8 +47,8 @@ impl Tile {
 
     /// Answers the questions of `derived` about the rows.
     pub(super) fn derive(&mut self, derived: &Derived) {
-        let (values, rest) = self.values.split_at_mut(self.features * TILE);
-        derived.answer(values, TILE, &mut rest[..derived.len() * TILE]);
+        let (values, answers) = self.values.split_at_mut(self.features * TILE);
+        derived.answer(values, TILE, answers);
     }
 
     /// Number of rows.

@@ -4,8 +4,8 @@ use super::flat::{FlatNode, FlatTree};
 
 /// The upper part of a tree.
 pub(super) struct Top {
-    /// Its leaves have no weights.
-    pub tree: FlatTree<()>,
+    /// Its leaves have no weights that mean anything.
+    pub tree: FlatTree<f32>,
     /// For each of its leaves, the node of the whole tree.
     pub ends: Vec<u32>,
     /// Most levels from one of these nodes to a leaf of the whole tree.
@@ -40,7 +40,7 @@ impl Top {
                 }
             }
         }
-        top.weights = vec![(); ends.len()];
+        top.weights = vec![0.0; ends.len()];
         Top { tree: top, ends, levels_left }
     }
 }
@@ -86,13 +86,13 @@ mod tests {
     }
 
     /// A complete tree of three levels, the rightmost leaf of which is a chain of three more.
-    fn tree() -> FlatTree<()> {
+    fn tree() -> FlatTree<f32> {
         let mut nodes = vec![split(1, 2), split(3, 4), split(5, 6)];
         nodes.extend([split(7, 8), split(9, 10), split(11, 12), split(13, 14)]);
         nodes.extend((0..7).map(FlatNode::Leaf));
         nodes.extend([split(15, 16), FlatNode::Leaf(7), split(17, 18), FlatNode::Leaf(8), split(19, 20)]);
         nodes.extend([FlatNode::Leaf(9), FlatNode::Leaf(10)]);
-        FlatTree { nodes, targets: vec![0], weights: vec![(); 11] }
+        FlatTree { nodes, targets: vec![0], weights: vec![0.0; 11] }
     }
 
     #[test]

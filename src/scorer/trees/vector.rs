@@ -34,11 +34,11 @@ pub unsafe trait Bytes: Copy {
     /// The place of the lowest bit of each byte, none of which is zero, and that added to `base`.
     unsafe fn lowest_bit(self, base: Self) -> Self;
 
-    /// Writes the bytes to the first `ROWS` of `bytes`, of which there are at least so many.
-    unsafe fn store(self, bytes: &mut [u8]);
-
     /// Adds weights of leaves, of which it holds the numbers, to the first `ROWS` of `sums`, in the order of [`row`].
     unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]);
+
+    /// Writes the bytes to the first `ROWS` of `bytes`.
+    unsafe fn store(self, bytes: &mut [u8]);
 }
 
 /// Which of `rows` rows of a vector has the sum at `place`: tables are put together within 16 bytes of a register.
@@ -82,16 +82,16 @@ unsafe impl Bytes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn store(self, bytes: &mut [u8]) {
-        bytes[..16].copy_from_slice(&self.0);
-    }
-
-    #[inline(always)]
     unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]) {
         for (sum, leaf) in sums[..16].iter_mut().zip(self.0.map(usize::from)) {
             let table = &tables[leaf / GROUP];
             *sum += f32::from_le_bytes(std::array::from_fn(|byte| table[byte][leaf % GROUP]));
         }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: &mut [u8]) {
+        bytes[..16].copy_from_slice(&self.0);
     }
 }
 
@@ -152,13 +152,6 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn store(self, bytes: &mut [u8]) {
-            let bytes = &mut bytes[..Self::ROWS];
-            // SAFETY: the caller has the instructions; memory is accessed within the slice.
-            unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0) }
-        }
-
-        #[inline(always)]
         unsafe fn add_weights(self, tables: &[BytesOfWeights], sums: &mut [f32]) {
             let sums = &mut sums[..Self::ROWS];
             // SAFETY: the caller has the instructions; memory is accessed within the slices.
@@ -188,6 +181,13 @@ mod x86 {
                     _mm256_storeu_ps(sums.as_mut_ptr(), sum);
                 }
             }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, bytes: &mut [u8]) {
+            let bytes = &mut bytes[..Self::ROWS];
+            // SAFETY: the caller has the instructions; memory is accessed within the slice.
+            unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0) }
         }
     }
 }

@@ -30,7 +30,7 @@ const STRIDE: u32 = 4;
 pub(super) struct Walk<W> {
     nodes: Vec<WalkNode>,
     trees: Vec<Tree>,
-    /// Of trees with several targets, or with weights of float64: for each leaf, from left to right, a weight for each of them.
+    /// Of trees whose leaves do not hold them: for each leaf, from left to right, a weight for each of them.
     weights: Vec<W>,
     targets: usize,
     /// The upper parts of the trees, if they are not too many to be numbered.
@@ -47,8 +47,8 @@ pub(super) struct Walk<W> {
 /// many bytes as an easier form would have let trees stay in the nearest cache.
 #[derive(Clone, Copy)]
 struct WalkNode {
-    /// In its place a leaf holds its weight if its tree has one target and it is a float32, and else the bits of its number: a
-    /// look into another table for each row and tree took a third of the time.
+    /// In its place a leaf holds its weight if its tree has one target and the weight is a float32, and else the bits of its
+    /// number: a look into another table for each row and tree took a third of the time.
     threshold: f32,
     /// From the lowest bit on: the feature, whether a missing value goes right, and the left child, counted from the root.
     link: u32,
@@ -61,8 +61,10 @@ struct Tree {
     first_entry: u32,
     /// Levels below its upper part.
     levels_left: u32,
-    /// Where its weights begin, if they are apart.
+    /// Where its weights begin, if leaves do not hold them.
     first_weight: u32,
+    /// Whether leaves hold their weights.
+    holds_weights: bool,
     targets: Vec<u32>,
 }
 
@@ -99,8 +101,10 @@ impl<W: Weight> Walk<W> {
         if tree.nodes.len() as u64 > 1 << left_bits {
             return None;
         }
-        let lone = W::IS_F32 && tree.targets.len() == 1;
-        if !lone {
+        // `None` where weights lie in their own table.
+        let lone = |leaf: usize| if tree.targets.len() == 1 { tree.weights[leaf].to_threshold() } else { None };
+        let holds_weights = (0..tree.weights.len()).all(|leaf| lone(leaf).is_some());
+        if !holds_weights {
             self.weights.extend(&tree.weights);
         }
         let nothing = WalkNode { threshold: f32::INFINITY, link: 0 };
@@ -115,7 +119,7 @@ impl<W: Weight> Walk<W> {
                 let (threshold, feature, missing_is_right, left) = match tree.nodes[flat as usize] {
                     FlatNode::Leaf(leaf) => {
                         let leaf = leaf as usize;
-                        let held = if lone { tree.weights[leaf].to_f32() } else { f32::from_bits(leaf as u32) };
+                        let held = lone(leaf).unwrap_or(f32::from_bits(leaf as u32));
                         (held, self.features as u32, false, place)
                     }
                     FlatNode::Split { feature, threshold, missing_is_right, left, right } => {
@@ -141,7 +145,7 @@ impl<W: Weight> Walk<W> {
         let (root, levels_left, targets) =
             (root as u32, top.map_or(depth, |top| top.levels_left), tree.targets.clone());
         let first_weight = first_weight as u32;
-        self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, targets });
+        self.trees.push(Tree { root, depth, first_entry, levels_left, first_weight, holds_weights, targets });
         Some(())
     }
 
@@ -185,11 +189,9 @@ impl<W: Weight> Walk<W> {
     #[inline(always)]
     fn add(&self, tree: &Tree, place: u32, sums: &mut [W]) {
         let held = self.nodes[place as usize].threshold;
-        if let [target] = *tree.targets
-            && W::IS_F32
-        {
-            let sum = &mut sums[target as usize];
-            *sum = *sum + W::of_f32(held);
+        if tree.holds_weights {
+            let sum = &mut sums[tree.targets[0] as usize];
+            *sum = *sum + W::of_threshold(held);
         } else {
             let weights = &self.weights[tree.first_weight as usize + held.to_bits() as usize * tree.targets.len()..];
             for (target, weight) in tree.targets.iter().zip(weights) {

@@ -13,25 +13,30 @@ pub trait Weight: Threshold {
     /// The table of at most [`GROUP`] weights; zeros for the rest.
     fn table(weights: &[Self]) -> Self::Table;
 
+    /// Itself in place of a threshold, if a threshold has room for it.
+    fn to_threshold(self) -> Option<f32>;
+
+    /// What [`Self::to_threshold`] gave, as a weight again.
+    fn of_threshold(threshold: f32) -> Self;
+
     /// Adds the weights of `leaves`, each a number of a leaf, to the first `V::ROWS` of `sums`, in the order of [`row`].
     ///
     /// # Safety
     ///
     /// The processor has the instructions of `V`.
     unsafe fn add_of_leaves<V: Bytes>(leaves: V, tables: &[Self::Table], sums: &mut [Self]);
-
-    /// Whether a weight can be kept as a float32.
-    const IS_F32: bool;
-
-    /// As a float32, which is exact where [`Self::IS_F32`].
-    fn to_f32(self) -> f32;
-
-    /// The weight that was kept as a float32.
-    fn of_f32(kept: f32) -> Self;
 }
 
 impl Weight for f32 {
     type Table = BytesOfWeights;
+
+    fn to_threshold(self) -> Option<f32> {
+        Some(self)
+    }
+
+    fn of_threshold(threshold: f32) -> f32 {
+        threshold
+    }
 
     fn table(weights: &[f32]) -> BytesOfWeights {
         let mut table = [[0; GROUP]; 4];
@@ -46,20 +51,18 @@ impl Weight for f32 {
         // SAFETY: as for this function.
         unsafe { leaves.add_weights(tables, sums) }
     }
-
-    const IS_F32: bool = true;
-
-    fn to_f32(self) -> f32 {
-        self
-    }
-
-    fn of_f32(kept: f32) -> Self {
-        kept
-    }
 }
 
 impl Weight for f64 {
     type Table = [f64; GROUP];
+
+    fn to_threshold(self) -> Option<f32> {
+        None
+    }
+
+    fn of_threshold(threshold: f32) -> f64 {
+        threshold.into()
+    }
 
     fn table(weights: &[f64]) -> [f64; GROUP] {
         let mut table = [0.0; GROUP];
@@ -78,15 +81,5 @@ impl Weight for f64 {
         for (place, sum) in sums[..V::ROWS].iter_mut().enumerate() {
             *sum += weights[usize::from(numbers[row(place, V::ROWS)])];
         }
-    }
-
-    const IS_F32: bool = false;
-
-    fn to_f32(self) -> f32 {
-        self as f32
-    }
-
-    fn of_f32(kept: f32) -> Self {
-        kept.into()
     }
 }

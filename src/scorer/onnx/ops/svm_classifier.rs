@@ -44,9 +44,14 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
     let intercepts: Vec<f32> = node.get_attr_vec("rho")?;
     let per_class: Vec<usize> = node.get_attr_opt_vec("vectors_per_class")?.unwrap_or_default();
     let all_positive = coefficients.iter().all(|weight| *weight >= 0.0);
-    let Some(count) = per_class.iter().try_fold(0usize, |sum, n| sum.checked_add(*n)) else {
-        return node.bail_attr("vectors_per_class", "expected fewer vectors");
-    };
+    let mut starts = vec![0usize];
+    for vectors in &per_class {
+        let Some(end) = starts[starts.len() - 1].checked_add(*vectors) else {
+            return node.bail_attr("vectors_per_class", "expected fewer vectors");
+        };
+        starts.push(end);
+    }
+    let count = starts[starts.len() - 1];
     let form = if count == 0 {
         let Some(&intercept) = intercepts.first() else { return node.bail_attr("rho", "expected a value") };
         Form::Linear { vectors: Vectors::linear(node, &coefficients, classes)?, intercept }
@@ -54,7 +59,8 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
         let pairs = classes * (classes - 1) / 2;
         node.expect(classes > 1, "at least two class labels")?;
         node.expect_attr("vectors_per_class", per_class.len() == classes, || format!("{classes} values"))?;
-        node.expect_attr("coefficients", coefficients.len() / count >= classes - 1, "a value for each class but one")?;
+        let enough = count.checked_mul(classes - 1).is_some_and(|wanted| coefficients.len() >= wanted);
+        node.expect_attr("coefficients", enough, "a value for each vector and each class but one")?;
         node.expect_attr("rho", intercepts.len() >= pairs, || format!("{pairs} values"))?;
         let slopes: Vec<f32> = node.get_attr_opt_vec("prob_a")?.unwrap_or_default();
         let offsets: Vec<f32> = node.get_attr_opt_vec("prob_b")?.unwrap_or_default();
@@ -64,12 +70,7 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
         Form::Pairs(Pairs {
             vectors: Vectors::of(node, &vectors, count)?,
             classes,
-            starts: std::iter::once(0)
-                .chain(per_class.iter().scan(0, |end, n| {
-                    *end += n;
-                    Some(*end)
-                }))
-                .collect(),
+            starts,
             coefficients,
             intercepts,
             sigmoids: slopes.into_iter().zip(offsets).collect(),
