@@ -546,7 +546,17 @@ def tokenizers():
             **way,
         )
     nothing = np.array([["", " "], [" ", ""]], dtype=object)
-    case("tokenizer_nothing", "Tokenizer", [nothing], [TensorProto.STRING], domain=MICROSOFT, mark=1, mincharnum=1, pad_value="#", tokenexp=r"\w+")
+    case(
+        "tokenizer_nothing",
+        "Tokenizer",
+        [nothing],
+        [TensorProto.STRING],
+        domain=MICROSOFT,
+        mark=1,
+        mincharnum=1,
+        pad_value="#",
+        tokenexp=r"\w+",
+    )
 
 
 def vectorizers():
@@ -614,7 +624,8 @@ def strings():
                 **attributes,
             )
     only = {"stopwords": ["a"], "locale": "C", "is_case_sensitive": 1}
-    case("string_normalizer_nothing", "StringNormalizer", [np.array(["a", "a"], dtype=object)], [TensorProto.STRING], version=10, domain="", **only)
+    nothing = np.array(["a", "a"], dtype=object)
+    case("string_normalizer_nothing", "StringNormalizer", [nothing], [TensorProto.STRING], version=10, domain="", **only)
     table = np.array([["a", "ü"], ["", "c d"], ["e", ""]], dtype=object)
     for name, other in {"table": table[::-1], "row": table[:1], "column": table[:, :1]}.items():
         case(f"string_concat_{name}", "StringConcat", [table, other], [TensorProto.STRING], version=20, domain="")
@@ -622,14 +633,16 @@ def strings():
         case(f"regex_full_match_{i}", "RegexFullMatch", [table], [TensorProto.BOOL], version=20, domain="", pattern=pattern)
     splits = [{}, {"delimiter": " "}, {"delimiter": "b"}, {"maxsplit": 2}, {"delimiter": ",", "maxsplit": 1}]
     for i, attributes in enumerate(splits):
-        case(f"string_split_{i}", "StringSplit", [TEXTS], [TensorProto.STRING, TensorProto.INT64], version=20, domain="", **attributes)
+        elements = [TensorProto.STRING, TensorProto.INT64]
+        case(f"string_split_{i}", "StringSplit", [TEXTS], elements, version=20, domain="", **attributes)
 
 
 def distances():
     for metric, element, columns in itertools.product(["euclidean", "sqeuclidean"], [np.float32, np.float64], [3, 12]):
         rng = np.random.default_rng(columns)
         tables = [rng.normal(size=(rows, columns)).astype(element) for rows in [ROWS, 7]]
-        case(f"cdist_{metric}_{np.dtype(element).name}_{columns}", "CDist", tables, [onnx_type(tables[0])], domain=MICROSOFT, metric=metric)
+        name = f"cdist_{metric}_{np.dtype(element).name}_{columns}"
+        case(name, "CDist", tables, [onnx_type(tables[0])], domain=MICROSOFT, metric=metric)
 
 
 shutil.rmtree(FOLDER, ignore_errors=True)

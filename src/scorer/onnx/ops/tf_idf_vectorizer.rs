@@ -204,3 +204,66 @@ impl ShapedOperator for TfIdfVectorizer {
         Ok(tvec![tract_ndarray::ArrayD::from_shape_vec(shape, values)?.into_tensor()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::attribute_proto::AttributeType;
+    use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
+
+    use super::*;
+
+    /// Reads a graph of a vectoriser of numbers, with these attributes and a vocabulary of 5, 6 and the pair (5, 6).
+    fn read(lengths: [i64; 2], counts: &[i64], indexes: &[i64], pool: &[i64]) -> Result<(), String> {
+        let of = |kind: AttributeType, name: &str| AttributeProto {
+            name: name.to_owned(),
+            r#type: kind.into(),
+            ..AttributeProto::default()
+        };
+        let int = |name, i| AttributeProto { i, ..of(AttributeType::Int, name) };
+        let ints = |name, ints: &[i64]| AttributeProto { ints: ints.to_vec(), ..of(AttributeType::Ints, name) };
+        let node = NodeProto {
+            input: vec!["x".to_owned()],
+            output: vec!["y".to_owned()],
+            op_type: "TfIdfVectorizer".to_owned(),
+            attribute: vec![
+                AttributeProto { s: b"TF".to_vec(), ..of(AttributeType::String, "mode") },
+                int("min_gram_length", lengths[0]),
+                int("max_gram_length", lengths[1]),
+                int("max_skip_count", 0),
+                ints("ngram_counts", counts),
+                ints("ngram_indexes", indexes),
+                ints("pool_int64s", pool),
+            ],
+            ..NodeProto::default()
+        };
+        let value = |name: &str| ValueInfoProto { name: name.to_owned(), ..ValueInfoProto::default() };
+        let graph =
+            GraphProto { node: vec![node], input: vec![value("x")], output: vec![value("y")], ..GraphProto::default() };
+        let opset = OperatorSetIdProto { version: 9, ..OperatorSetIdProto::default() };
+        let model =
+            ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..ModelProto::default() };
+        let read = super::super::super::tract().parse(&model, None);
+        read.map(|_| ()).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn malformed_vocabularies_are_refused() {
+        assert_eq!(read([1, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6]), Ok(()));
+        let cases: [([i64; 2], &[i64], &[i64], &[i64], &str); 10] = [
+            ([0, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "min_gram_length"),
+            ([2, 1], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 3], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 2], &[0, 3], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 2], &[2, 0], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 2], &[0, 9], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 2], &[0, 2], &[0, 1], &[5, 6, 5, 6], "ngram_indexes"),
+            ([1, 2], &[0, 2], &[0, 1, 1 << 40], &[5, 6, 5, 6], "ngram_indexes"),
+            ([1, 2], &[0, 2], &[0, 1, -1], &[5, 6, 5, 6], "ngram_indexes"),
+            ([1, 2], &[0, 2], &[0, 1, 2], &[5, 5, 5, 6], "each n-gram of the pool once"),
+        ];
+        for (lengths, counts, indexes, pool, named) in cases {
+            let error = read(lengths, counts, indexes, pool).unwrap_err();
+            assert!(error.contains(named), "{lengths:?} {counts:?} {indexes:?} {pool:?}: {error}");
+        }
+    }
+}
