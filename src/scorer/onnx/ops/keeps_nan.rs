@@ -18,7 +18,7 @@ pub(in super::super) fn keep_nan(model: &mut TypedModel) {
     for id in 0..model.nodes.len() {
         let node = &model.nodes[id];
         if node.outputs.first().is_some_and(|output| output.fact.datum_type.is_float()) {
-            let has_zero = node.inputs.iter().any(|input| is_constant_with_zero(model, *input));
+            let has_zero = || node.inputs.iter().any(|input| is_constant_with_zero(model, *input));
             if let Some(op) = replacement(node.op.as_ref(), has_zero) {
                 model.nodes[id].op = op;
             }
@@ -36,9 +36,9 @@ fn is_constant_with_zero(model: &TypedModel, outlet: OutletId) -> bool {
     zeros.is_some_and(|zeros| zeros.unwrap_or(false))
 }
 
-fn replacement(op: &dyn TypedOp, has_zero: bool) -> Option<Box<dyn TypedOp>> {
+fn replacement(op: &dyn TypedOp, has_zero: impl Fn() -> bool) -> Option<Box<dyn TypedOp>> {
     if let Some(TypedBinOp(op, element)) = op.downcast_ref::<TypedBinOp>() {
-        if op.is::<math::Mul>() && has_zero {
+        if op.is::<math::Mul>() && has_zero() {
             return Some(Box::new(TypedBinOp(Box::new(Product), *element)));
         }
         let extreme = if op.is::<math::Max>() {
