@@ -126,7 +126,9 @@ impl ElementWiseMiniOp for Step {
         } else {
             let mut wide = tensor.cast_to::<f64>()?.into_owned();
             for x in wide.try_as_plain_ram_mut()?.as_slice_mut::<f64>()? {
-                *x = if *self == Step::Logarithm { x.ln() } else { x.sqrt() };
+                let y = if *self == Step::Logarithm { x.ln() } else { x.sqrt() };
+                // What is no number is the least one once it is an integer, as the processor casts it.
+                *x = if y.is_nan() { f64::NEG_INFINITY } else { y };
             }
             *tensor = wide.cast_to_dt(element)?.into_owned();
         }

@@ -26,7 +26,9 @@ mod one_hot;
 pub(super) mod one_hot_encoder;
 mod pattern;
 mod post_transform;
+mod reverse_sequence;
 mod row_operator;
+mod scalars;
 mod scaler;
 mod shaped_operator;
 mod softmax;
@@ -69,6 +71,8 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("LogSoftmax", log_sum_exp::build_log_softmax);
     register.insert("Normalizer", normalizer::build);
     register.insert("OneHotEncoder", one_hot_encoder::build);
+    register.insert("Range", scalars::build_range);
+    register.insert("ReverseSequence", reverse_sequence::build);
     register.insert("Scaler", scaler::build);
     register.insert("Softmax", softmax::build);
     register.insert("ReduceLogSumExp", log_sum_exp::build_reduction);
@@ -85,6 +89,7 @@ pub(super) fn register(register: &mut OnnxOpRegister) {
     register.insert("TreeEnsemble", tree_ensemble_v5::build);
     register.insert("TreeEnsembleClassifier", tree_classifier::build);
     register.insert("TreeEnsembleRegressor", tree_regressor::build);
+    register.insert("Trilu", scalars::build_trilu);
     register.insert("Unique", unique::build);
     register.insert("ZipMap", zip_map::build);
 }

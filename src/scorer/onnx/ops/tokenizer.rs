@@ -8,12 +8,15 @@ use super::pattern::Pattern;
 use super::row_operator::Built;
 use super::shaped_operator::{Form, ShapedOperator, built};
 
+/// Most tokens of a call, with those that fill up short texts: one text of a million would make a million of each.
+const MOST_TOKENS: usize = 1 << 26;
+
 /// What tells tokens.
 enum Tokens {
     /// Each character is one.
     Characters,
     /// Each match is one.
-    Matches(Pattern),
+    Matches(Box<Pattern>),
     /// What is between matches, of one pattern after the other.
     Between(Vec<Pattern>),
 }
@@ -39,7 +42,7 @@ pub(super) fn build(context: &ParsingContext, node: &NodeProto) -> Built {
         None => match node.get_attr::<String>("tokenexp")?.as_str() {
             "" => return node.bail("expected a tokenexp that is not empty"),
             "." => Tokens::Characters,
-            expression => Tokens::Matches(Pattern::new(expression)?),
+            expression => Tokens::Matches(Box::new(Pattern::new(expression)?)),
         },
     };
     let mark = node.get_attr::<i64>("mark")? != 0;
@@ -122,6 +125,11 @@ impl ShapedOperator for Tokenizer {
         if self.mark && most > 0 {
             most += 2;
         }
+        ensure!(
+            rows.len().saturating_mul(most) <= MOST_TOKENS,
+            "{} texts at a time, the longest of {most} tokens, are too many for the memory: use smaller mini-batches",
+            rows.len()
+        );
         let mut values: Vec<String> = Vec::with_capacity(rows.len() * most);
         // Where no text has a token, there are no marks either.
         for row in rows.iter().filter(|_| most > 0) {
