@@ -11,6 +11,9 @@
 //! `bit_vectors`); others are walked by many rows in lockstep (`walk`) below their upper part (`top`), which is such a
 //! set. Sets are asked about `ranks` of values among thresholds, which a `search` finds. Weights may be wider than
 //! features: some libraries compare float32 and sum float64.
+//!
+//! Where it is known how much of the training data came to each node, `shap` tells what each feature contributes to the
+//! scores of a row.
 
 mod bit_vectors;
 mod build;
@@ -21,6 +24,7 @@ mod kernel;
 mod leaf_sets;
 mod ranks;
 mod search;
+mod shap;
 mod spec;
 mod tile;
 mod top;
@@ -32,6 +36,7 @@ mod weight;
 pub use build::TreeError;
 pub use ensemble::{Aggregate, Score, Threshold, TreeEnsemble};
 pub use kernel::Kernel;
+pub use shap::{Scratch, Shap, ShapError};
 pub use spec::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 pub use value_set::ValueSet;
 pub use weight::Weight;

@@ -13,7 +13,7 @@ mod imputer;
 mod keeps_nan;
 mod label_encoder;
 mod labels;
-mod linear;
+pub(super) mod linear;
 mod log_sum_exp;
 mod normalizer;
 mod one_hot;
