@@ -13,7 +13,7 @@ use crate::Result;
 
 /// The model at `path`, by what is the program's own.
 pub(crate) fn load(path: &Path) -> Result<Box<dyn Scorer>> {
-    Ok(scorer::load(path, &ModelSettings { engine: Engine::Tract, ort_library: None })?)
+    Ok(scorer::load(path, &ModelSettings { engine: Engine::Tract, ..ModelSettings::default() })?)
 }
 
 /// CPU seconds of this thread.

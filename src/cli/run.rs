@@ -89,6 +89,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "COLUMN,...", help_heading = "Output")]
     keep: Option<String>,
 
+    /// Write what each feature contributed to each prediction: `all`, or the largest so many
+    #[arg(long, value_name = "COUNT", help_heading = "Output", allow_hyphen_values = true)]
+    explain: Option<String>,
+
     /// Replace an output that exists
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
@@ -192,6 +196,7 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         model: args.model,
         engine: args.engine,
         ort_library: args.ort_library,
+        explain: args.explain.map(Scalar::Text),
         input_path: (!args.input_path.is_empty()).then_some(StringOrList::Many(args.input_path)),
         input_format: args.input_format,
         csv_header: args.csv_header,

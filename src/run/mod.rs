@@ -22,7 +22,7 @@ use crate::events::{Counts, Event, Status, Summary};
 use crate::input::{self, ColumnPlan, InputError};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
-use crate::scorer::{self, ModelError};
+use crate::scorer::{self, Explained, ModelError, Scorer};
 use crate::spec::{Job, Policies, PredictionsTo};
 use crate::storage::{Existing, Folder, NewFile};
 
@@ -124,8 +124,9 @@ pub struct Finished {
 pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> Result<Finished, StartError> {
     let started = Instant::now();
     let listing = input::list(&job.inputs, &job.input)?;
-    let scorer: Arc<dyn scorer::Scorer> = Arc::from(scorer::load(&job.model, &job.model_settings)?);
+    let scorer = scorer::load(&job.model, &job.model_settings)?;
     let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
+    let scorer = with_contributions(scorer, job, &plan)?;
     let (output_schema, engine) = (scorer.output_schema(), scorer.engine());
     let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
     let (predictions, errors) = create_outputs(job, &encoder)?;
@@ -166,6 +167,17 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     };
     let ended = Dispatcher::start(setup).run(&messages);
     Ok(conclude(job, engine, started.elapsed(), ended, on_event))
+}
+
+/// `scorer`, with the contributions of features to its predictions if the job wants them.
+fn with_contributions(scorer: Box<dyn Scorer>, job: &Job, plan: &ColumnPlan) -> Result<Arc<dyn Scorer>, ModelError> {
+    let Some(explain) = job.model_settings.explain else { return Ok(Arc::from(scorer)) };
+    let fields = &plan.record_schema().fields()[..plan.feature_count()];
+    let features = fields.iter().map(|field| field.name().clone()).collect();
+    match Explained::new(scorer, explain, features) {
+        Ok(explained) => Ok(Arc::new(explained)),
+        Err(cause) => Err(ModelError::Unexplained { path: job.model.display().to_string(), cause }),
+    }
 }
 
 fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {

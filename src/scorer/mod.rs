@@ -5,6 +5,7 @@
 
 pub mod boosted;
 mod details;
+mod explained;
 pub mod onnx;
 mod runtime;
 pub mod scripted;
@@ -19,7 +20,8 @@ use thiserror::Error;
 use crate::data::{MiniBatch, Predictions, PredictionsError};
 
 pub use details::{Details, OperatorCount};
-pub use runtime::{Engine, ModelSettings};
+pub use explained::{Explained, Explainer};
+pub use runtime::{Engine, Explain, ModelSettings};
 pub use signature::{Dimension, ElementType, FeatureNeeds, NamedFeature, Signature, TensorSpec};
 
 /// A loaded model.
@@ -40,6 +42,14 @@ pub trait Scorer: Send + Sync {
 
     /// The columns of every [`Predictions`] that this scorer gives; the first is the prediction.
     fn output_schema(&self) -> SchemaRef;
+
+    /// What tells how the features contribute to the model's scores, if the model was loaded to be explained; else why it
+    /// cannot be explained.
+    fn explainer(&self) -> Result<&dyn Explainer, String> {
+        Err("contributions are told of boosted trees in the files of LightGBM, XGBoost and CatBoost, and of linear models \
+             in ONNX files"
+            .to_owned())
+    }
 
     /// One result for each item of `mini_batch`, in order.
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError>;
@@ -126,6 +136,14 @@ pub enum ModelError {
         /// What was asked for.
         engine: Engine,
     },
+    /// Contributions were asked for, and there is no way to find them.
+    #[error("model {path} cannot be explained: {cause}; leave out --explain")]
+    Unexplained {
+        /// The model's path.
+        path: String,
+        /// Why, and what can be explained.
+        cause: String,
+    },
     /// The graph is understood, but cannot be prepared.
     #[error("model {path} cannot be prepared: {cause}")]
     Unusable {
@@ -144,7 +162,7 @@ pub fn load(path: &Path, settings: &ModelSettings) -> Result<Box<dyn Scorer>, Mo
             Err(ModelError::OnlyOnnx { path: path.display().to_string(), engine: settings.engine })
         }
         Some("scripted") => Ok(Box::new(scripted::ScriptedScorer::load(path)?)),
-        Some(extension) if boosted::EXTENSIONS.contains(&extension) => boosted::load(path),
+        Some(extension) if boosted::EXTENSIONS.contains(&extension) => boosted::load(path, settings.explain.is_some()),
         other => Err(ModelError::UnknownKind {
             path: path.display().to_string(),
             found: other.map_or_else(|| "a file without an extension".to_owned(), |e| format!("a .{e} file")),

@@ -1,6 +1,7 @@
 //! What users may say about how a model is run: plain settings.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -33,6 +34,36 @@ impl FromStr for Engine {
     }
 }
 
+/// Which contributions of features to a prediction are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    /// Those of all features.
+    All,
+    /// The largest so many.
+    Top(NonZeroUsize),
+}
+
+impl fmt::Display for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Explain::All => f.write_str("all"),
+            Explain::Top(count) => count.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Explain {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(count) => Ok(Explain::Top(count)),
+            Err(_) if text == "all" => Ok(Explain::All),
+            Err(_) => Err("write all, or a number of features from 1 up".to_owned()),
+        }
+    }
+}
+
 /// How a model is run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModelSettings {
@@ -40,4 +71,6 @@ pub struct ModelSettings {
     pub engine: Engine,
     /// Where the library of ONNX Runtime is; `None` is looked for.
     pub ort_library: Option<PathBuf>,
+    /// Whether predictions are explained, and how fully.
+    pub explain: Option<Explain>,
 }

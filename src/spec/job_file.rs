@@ -24,6 +24,8 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ort_library: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Scalar>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_path: Option<StringOrList>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_format: Option<String>,
@@ -175,6 +177,7 @@ impl JobSpec {
             model: over.model.or(self.model),
             engine: over.engine.or(self.engine),
             ort_library: over.ort_library.or(self.ort_library),
+            explain: over.explain.or(self.explain),
             input_path: over.input_path.or(self.input_path),
             input_format: over.input_format.or(self.input_format),
             csv_header: over.csv_header.or(self.csv_header),

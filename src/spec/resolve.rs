@@ -9,7 +9,7 @@ use super::job_file::{JobSpec, Scalar, StringOrList};
 use crate::input::{Header, InputFormat, InputSettings, Keep};
 use crate::output::OutputFormat;
 use crate::policy::{ErrorThreshold, PolicyError, ProgressTimeout, RetryPolicy, Timeout, parse_duration};
-use crate::scorer::{Engine, ModelSettings};
+use crate::scorer::{Engine, Explain, ModelSettings};
 use crate::storage::Pointer;
 
 /// A job that can run: everything is there, and everything makes sense.
@@ -116,6 +116,7 @@ impl JobSpec {
                 Some(text) => text.parse().map_err(|rule: String| value("engine", &text, rule))?,
             },
             ort_library: self.ort_library.map(PathBuf::from),
+            explain: self.explain.map(|amount| explain(&amount)).transpose()?.flatten(),
         };
         let inputs = self.input_path.map(StringOrList::whole).unwrap_or_default();
         if inputs.is_empty() {
@@ -228,6 +229,14 @@ fn checked_name(name: String) -> Result<String, ResolveError> {
     }
 }
 
+/// `none` takes back what a job file says.
+fn explain(written: &Scalar) -> Result<Option<Explain>, ResolveError> {
+    match written.to_string().as_str() {
+        "none" => Ok(None),
+        text => text.parse().map(Some).map_err(|rule: String| value("explain", text, rule)),
+    }
+}
+
 fn input_format(text: &str) -> Result<Option<InputFormat>, ResolveError> {
     if text == "auto" {
         return Ok(None);
@@ -280,6 +289,8 @@ pub struct JobDescription {
     pub engine: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ort_library: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
     pub input_path: Vec<String>,
     pub input_format: &'static str,
     pub csv_header: &'static str,
@@ -316,6 +327,7 @@ impl Job {
             model: self.model.display().to_string(),
             engine: self.model_settings.engine.to_string(),
             ort_library: self.model_settings.ort_library.as_ref().map(|path| path.display().to_string()),
+            explain: self.model_settings.explain.map(|explain| explain.to_string()),
             input_path: self.inputs.iter().map(ToString::to_string).collect(),
             input_format: input.format.as_ref().map_or("auto", |format| name_of(INPUT_FORMATS, format)),
             csv_header: name_of(HEADERS, &input.header),
@@ -416,6 +428,8 @@ mod tests {
             ("output_file_name: job.json", "output_file_name"),
             ("output_file_name: p.xlsx", "p.xlsx"),
             ("csv_header: maybe", "csv_header is \"maybe\""),
+            ("explain: 0", "explain is \"0\": write all, or a number of features from 1 up"),
+            ("explain: some", "explain is \"some\""),
             ("csv_delimiter: ab", "one ASCII character"),
             ("input_format: xml", "input_format is \"xml\""),
             ("retry_settings: {timeout: soon}", "retry_settings.timeout is \"soon\""),

@@ -5,6 +5,7 @@
 mod bad_input;
 mod boosted;
 mod cli;
+mod explain;
 mod house;
 mod inputs;
 mod model_commands;

@@ -23,6 +23,24 @@ NAMES = ["age", "income", "visits", "score"]
 COLORS = ["blue", "green", "red", "yellow"]
 SIZES = [10, 20, 40]
 
+# The models of which contributions are stored.
+EXPLAINED = [
+    "lgb_regression",
+    "lgb_zero_as_missing",
+    "lgb_random_forest",
+    "lgb_binary",
+    "lgb_multiclass",
+    "xgb_regression",
+    "xgb_regression_ubj",
+    "xgb_dart",
+    "xgb_forest",
+    "xgb_binary",
+    "xgb_softprob",
+    "cat_regression",
+    "cat_lossguide",
+    "cat_multiclass",
+]
+
 
 # --- data ---------------------------------------------------------------
 
@@ -127,6 +145,19 @@ def write_classes(name, probabilities, classes):
     write_csv(f"{name}.expected.csv", header, rows)
 
 
+def write_contributions(name, contributions, features, scores=None):
+    """What the library's own SHAP gives: [rows, features + 1], or [rows, scores, features + 1]."""
+    contributions = np.asarray(contributions)
+    if scores is None:
+        contributions, scores = contributions[:, None, :], [""]
+    header = ["row"]
+    for score in scores:
+        score = f"_{score}" if score != "" else ""
+        header += [f"contribution{score}_{feature}" for feature in features] + [f"expected_value{score}"]
+    rows = contributions.reshape(len(contributions), -1)
+    write_csv(f"{name}.contributions.csv", header, [[i, *row] for i, row in enumerate(rows)])
+
+
 def unnamed(width=4):
     return [f"x{i}" for i in range(width)]
 
@@ -158,10 +189,24 @@ def lgb_plain(name, params, target, missing=0.0, names=None, classes=None, round
     rows = odd_rows(thresholds_of(booster), infinite=True)
     write_input(name, names or unnamed(), rows)
     results = booster.predict(rows.astype(np.float64))
+    if name in EXPLAINED:
+        lgb_contributions(name, booster, rows.astype(np.float64), names or unnamed(), classes)
     if classes:
         write_classes(name, results, classes)
     else:
         write_values(name, results)
+
+
+def lgb_contributions(name, booster, rows, features, classes=None):
+    contributions = booster.predict(rows, pred_contrib=True)
+    if "average_output" in booster.model_to_string():
+        # LightGBM explains the sum, of which the prediction is the mean.
+        contributions = contributions / booster.current_iteration()
+    if booster.num_model_per_iteration() > 1:
+        contributions = contributions.reshape(len(rows), len(classes), -1)
+        write_contributions(name, contributions, features, classes)
+    else:
+        write_contributions(name, contributions, features)
 
 
 def cut(parts):
@@ -196,6 +241,7 @@ def make_lightgbm():
     rows = odd_categories([-1, -0.5, -0.0, 2.7, 99, 1e10, 3e38, np.inf, -np.inf, np.nan])
     write_input(name, unnamed(), rows)
     write_values(name, booster.predict(rows.astype(np.float64)))
+    lgb_contributions(name, booster, rows.astype(np.float64), unnamed())
 
     name = "lgb_pandas_categories"
     table, target = frame(np.random.default_rng(3), TRAINING_ROWS)
@@ -251,6 +297,10 @@ def xgb_plain(
     rows = xgb_rows(booster)
     write_input(name, names or unnamed(), rows)
     raw = booster.predict(xgb_data(rows, names=names), output_margin=classes == "softmax")
+    if name in EXPLAINED:
+        contributions = booster.predict(xgb_data(rows, names=names), pred_contribs=True)
+        scores = classes if contributions.ndim == 3 else None
+        write_contributions(name, contributions, names or unnamed(), scores)
     if classes == "softmax":
         # The library gives the class alone; the probabilities are made as for multi:softprob.
         powers = np.exp(raw - raw.max(axis=1, keepdims=True))
@@ -314,6 +364,7 @@ def make_xgboost():
     rows = odd_categories([-0.0, 2.7, 99, 5000, np.nan])
     write_input(name, unnamed(), rows)
     write_values(name, booster.predict(xgb_data(rows, **kinds)))
+    write_contributions(name, booster.predict(xgb_data(rows, **kinds), pred_contribs=True), unnamed())
 
     name = "xgb_pandas_categories"
     table, target = frame(np.random.default_rng(3), TRAINING_ROWS)
@@ -352,6 +403,11 @@ def cat_plain(name, kind, params, target, missing=0.0, names=None, classes=None,
         rows = np.nan_to_num(rows, nan=1.5, posinf=np.inf, neginf=-np.inf)
     write_input(name, names or unnamed(), rows)
     table = pd.DataFrame(rows, columns=names) if names else rows
+    if name in EXPLAINED:
+        # As the file says it: a model that was just trained may not know the weights of its leaves.
+        loaded = catboost.CatBoost().load_model(HERE / f"{name}.json", format="json")
+        contributions = loaded.get_feature_importance(catboost.Pool(table), type="ShapValues")
+        write_contributions(name, contributions, names or unnamed(), classes if contributions.ndim == 3 else None)
     if classes:
         write_classes(name, model.predict(table, prediction_type="Probability"), classes)
     else:

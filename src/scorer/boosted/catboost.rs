@@ -14,6 +14,9 @@ use super::output::{Adjustment, Classes, Finish, Output, Transform};
 use super::{Features, Model};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 
+/// What is wrong where contributions are wanted and cannot be told.
+const NO_WEIGHTS: &str = "it does not say the weights of the training data at its leaves";
+
 /// Levels of an oblivious tree; CatBoost has no more.
 const DEEPEST: usize = 16;
 
@@ -89,6 +92,9 @@ struct ObliviousTree<'f> {
     splits: Option<Vec<Border>>,
     #[serde(borrow)]
     leaf_values: Numbers<'f>,
+    /// Of the training data that came to each leaf.
+    #[serde(borrow)]
+    leaf_weights: Option<Numbers<'f>>,
 }
 
 #[derive(Deserialize)]
@@ -111,10 +117,12 @@ struct Node<'f> {
     right: Option<Box<Node<'f>>>,
     #[serde(borrow)]
     value: Option<&'f RawValue>,
+    /// Of the training data that came to a leaf.
+    weight: Option<f64>,
 }
 
-/// Reads the model in `json`.
-pub(super) fn read(json: &str) -> Result<Model<f64>, String> {
+/// Reads the model in `json`; with the weights of the training data at its nodes if they are wanted.
+pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f64>, String> {
     let file: File =
         serde_json::from_str(json).map_err(|error| format!("it is no readable CatBoost model: {error}"))?;
     let info = &file.features_info;
@@ -129,18 +137,28 @@ pub(super) fn read(json: &str) -> Result<Model<f64>, String> {
     let targets = bias.len();
     let classes = file.model_info.class_params.map(|parameters| classes(&parameters.class_names));
     let (transform, output) = finish(&objective, targets, classes)?;
-    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![] };
+    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
     let questions = Questions::of(info);
     let iterations = match (&file.oblivious_trees, &file.trees) {
         (Some(trees), None) => {
             for (index, tree) in trees.iter().enumerate() {
                 push_oblivious(&mut spec, tree, index, &questions).map_err(|cause| format!("tree {index}: {cause}"))?;
+                if with_covers {
+                    push_oblivious_covers(&mut spec, tree)
+                        .map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+                }
             }
             trees.len()
         }
         (None, Some(trees)) => {
             for (index, tree) in trees.iter().enumerate() {
-                push_tree(&mut spec, tree, index, &questions).map_err(|cause| format!("tree {index}: {cause}"))?;
+                let first = spec.nodes.len();
+                let weights = push_tree(&mut spec, tree, index, &questions);
+                let weights = weights.map_err(|cause| format!("tree {index}: {cause}"))?;
+                if with_covers {
+                    push_covers(&mut spec, first, &weights)
+                        .map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+                }
             }
             trees.len()
         }
@@ -308,6 +326,22 @@ fn push_oblivious(
     Ok(())
 }
 
+/// Adds the weights of the data at the nodes of an oblivious tree, in the order of [`push_oblivious`].
+fn push_oblivious_covers(spec: &mut TreeSpec<f32, f64>, tree: &ObliviousTree) -> Result<(), String> {
+    let leaves = 1 << tree.splits.as_deref().unwrap_or_default().len();
+    let weights = tree.leaf_weights.as_ref().ok_or(NO_WEIGHTS)?.parse::<f64>("leaf_weights")?;
+    if weights.len() != leaves {
+        return Err(format!("it has {leaves} leaves and {} leaf weights", weights.len()));
+    }
+    let mut covers = vec![0.0; leaves - 1];
+    covers.extend(weights);
+    for node in (0..leaves - 1).rev() {
+        covers[node] = covers[2 * node + 1] + covers[2 * node + 2];
+    }
+    spec.covers.extend(covers);
+    Ok(())
+}
+
 fn push_leaf(spec: &mut TreeSpec<f32, f64>, index: usize, node: i64, values: &[f64]) {
     let tree = index as i64;
     spec.nodes.push(NodeSpec { tree, node, split: None });
@@ -316,11 +350,18 @@ fn push_leaf(spec: &mut TreeSpec<f32, f64>, index: usize, node: i64, values: &[f
     }
 }
 
-/// Adds a tree of any form.
-fn push_tree(spec: &mut TreeSpec<f32, f64>, root: &Node, index: usize, questions: &Questions) -> Result<(), String> {
+/// Adds a tree of any form, and gives what the file says of the weights of the data at its nodes, in their order.
+fn push_tree(
+    spec: &mut TreeSpec<f32, f64>,
+    root: &Node,
+    index: usize,
+    questions: &Questions,
+) -> Result<Vec<Option<f64>>, String> {
+    let mut weights = vec![];
     let mut stack = vec![(root, 0)];
     let mut nodes = 1;
     while let Some((node, place)) = stack.pop() {
+        weights.push(node.weight);
         match (&node.split, &node.left, &node.right, node.value) {
             (Some(border), Some(left), Some(right), _) => {
                 let split = Some(Split { if_true: nodes + 1, if_false: nodes, ..questions.ask(border)? });
@@ -339,5 +380,21 @@ fn push_tree(spec: &mut TreeSpec<f32, f64>, root: &Node, index: usize, questions
             _ => return Err("a node is neither a split nor a leaf".to_owned()),
         }
     }
+    Ok(weights)
+}
+
+/// Adds the weights of the data at the nodes of a tree, those from `first` on; `weights` has those of its leaves.
+fn push_covers(spec: &mut TreeSpec<f32, f64>, first: usize, weights: &[Option<f64>]) -> Result<(), String> {
+    let nodes = &spec.nodes[first..];
+    let places: HashMap<i64, usize> = nodes.iter().enumerate().map(|(place, node)| (node.node, place)).collect();
+    let mut covers = vec![0.0; nodes.len()];
+    // Children come after their parents.
+    for (place, node) in nodes.iter().enumerate().rev() {
+        covers[place] = match &node.split {
+            Some(split) => [split.if_true, split.if_false].iter().map(|child| covers[places[child]]).sum(),
+            None => weights[place].ok_or(NO_WEIGHTS)?,
+        };
+    }
+    spec.covers.extend(covers);
     Ok(())
 }

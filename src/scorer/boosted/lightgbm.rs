@@ -45,8 +45,8 @@ impl<'t> Section<'t> {
     }
 }
 
-/// Reads the model in `text`, which begins with the line `tree`.
-pub(super) fn read(text: &str) -> Result<Model<f64>, String> {
+/// Reads the model in `text`, which begins with the line `tree`; with the counts of its nodes if they are wanted.
+pub(super) fn read(text: &str, with_covers: bool) -> Result<Model<f64>, String> {
     let mut lines = text.lines().map(str::trim_end).skip(1);
     let mut header = Section(HashMap::new());
     let mut trees: Vec<Section> = vec![];
@@ -82,9 +82,12 @@ pub(super) fn read(text: &str) -> Result<Model<f64>, String> {
     if targets == 0 || trees.is_empty() || !trees.len().is_multiple_of(targets) || sizes != trees.len() {
         return Err(format!("it has {} trees of {sizes}, in iterations of {targets}", trees.len()));
     }
-    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![] };
+    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
     for (index, tree) in trees.iter().enumerate() {
         push_tree(&mut spec, tree, index, targets).map_err(|cause| format!("tree {index}: {cause}"))?;
+        if with_covers {
+            push_covers(&mut spec, tree).map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+        }
     }
     let iterations = trees.len() / targets;
     let adjustment = if header.0.contains_key("average_output") {
@@ -196,6 +199,19 @@ fn push_tree(spec: &mut TreeSpec<f32, f64>, section: &Section, index: usize, tar
         spec.nodes.push(NodeSpec { tree, node, split: None });
         spec.weights.push(LeafWeight { tree, node, target: index % targets, weight });
     }
+    Ok(())
+}
+
+/// Adds how many records of the training data came to each node, in the order of [`push_tree`].
+fn push_covers(spec: &mut TreeSpec<f32, f64>, section: &Section) -> Result<(), String> {
+    let leaves: usize = section.number("num_leaves")?;
+    if leaves == 1 {
+        // It has no counts, and nothing goes two ways.
+        spec.covers.push(1.0);
+        return Ok(());
+    }
+    spec.covers.extend(section.numbers::<f64>("internal_count", leaves - 1)?);
+    spec.covers.extend(section.numbers::<f64>("leaf_count", leaves)?);
     Ok(())
 }
 

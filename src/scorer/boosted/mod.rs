@@ -13,6 +13,7 @@
 mod catboost;
 mod city_hash;
 mod encoding;
+mod explainer;
 mod lightgbm;
 mod numbers;
 mod output;
@@ -35,9 +36,10 @@ use serde_json::value::RawValue;
 use self::encoding::Encoding;
 use self::output::Finish;
 use self::real::Real;
-use super::trees::{Aggregate, Kernel, Score, TreeEnsemble, TreeSpec};
+use super::trees::{Aggregate, Kernel, Score, Shap, TreeEnsemble, TreeSpec};
 use super::{
-    Dimension, ElementType, FeatureNeeds, ModelError, NamedFeature, ScoreError, Scorer, Signature, TensorSpec,
+    Dimension, ElementType, Explainer, FeatureNeeds, ModelError, NamedFeature, ScoreError, Scorer, Signature,
+    TensorSpec,
 };
 use crate::data::{MiniBatch, Predictions};
 use crate::simd::Level;
@@ -76,6 +78,8 @@ struct BoostedScorer<W: Real> {
     /// For each feature.
     encodings: Vec<Option<Encoding>>,
     finish: Finish<W>,
+    /// How contributions are found; else why they are not.
+    shap: Result<Shap, String>,
     signature: Signature,
     needs: FeatureNeeds,
     schema: SchemaRef,
@@ -84,11 +88,11 @@ struct BoostedScorer<W: Real> {
 /// Extensions of the files that are looked at here.
 pub const EXTENSIONS: [&str; 9] = ["txt", "json", "ubj", "model", "lgb", "xgb", "cbm", "bin", "deprecated"];
 
-/// Reads and prepares the model at `path`.
-pub fn load(path: &Path) -> Result<Box<dyn Scorer>, ModelError> {
+/// Reads and prepares the model at `path`; to be explained, if that is wanted.
+pub fn load(path: &Path, explain: bool) -> Result<Box<dyn Scorer>, ModelError> {
     let name = || path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| ModelError::Unreadable { path: name(), source })?;
-    read(&bytes).map_err(|cause| ModelError::Unusable { path: name(), cause })
+    read(&bytes, explain).map_err(|cause| ModelError::Unusable { path: name(), cause })
 }
 
 /// What tells the JSON files apart.
@@ -106,12 +110,12 @@ struct Keys<'f> {
 }
 
 /// The scorer for a file of these bytes.
-fn read(bytes: &[u8]) -> Result<Box<dyn Scorer>, String> {
+fn read(bytes: &[u8], explain: bool) -> Result<Box<dyn Scorer>, String> {
     let text = || std::str::from_utf8(bytes).map_err(|_| "it holds bytes that are not UTF-8".to_owned());
     match bytes {
-        [b't', b'r', b'e', b'e', b'\r' | b'\n', ..] => BoostedScorer::boxed(lightgbm::read(text()?)?),
+        [b't', b'r', b'e', b'e', b'\r' | b'\n', ..] => BoostedScorer::boxed(lightgbm::read(text()?, explain)?),
         [b'{', b'i' | b'U' | b'I' | b'l' | b'L' | b'#' | b'$', ..] => {
-            BoostedScorer::boxed(xgboost::read(&ubjson::to_json(bytes)?)?)
+            BoostedScorer::boxed(xgboost::read(&ubjson::to_json(bytes)?, explain)?)
         }
         [b'C', b'B', b'M', b'1', ..] => {
             Err("it is CatBoost's binary format; load it with CatBoost and save it with format=\"json\"".to_owned())
@@ -120,8 +124,8 @@ fn read(bytes: &[u8]) -> Result<Box<dyn Scorer>, String> {
             let text = text()?;
             let keys: Keys = serde_json::from_str(text).map_err(|error| format!("it is no readable JSON: {error}"))?;
             match keys {
-                Keys { learner: Some(_), .. } => BoostedScorer::boxed(xgboost::read(text)?),
-                Keys { features_info: Some(_), .. } => BoostedScorer::boxed(catboost::read(text)?),
+                Keys { learner: Some(_), .. } => BoostedScorer::boxed(xgboost::read(text, explain)?),
+                Keys { features_info: Some(_), .. } => BoostedScorer::boxed(catboost::read(text, explain)?),
                 Keys { tree_info: Some(_), .. } => {
                     Err("it is a dump of LightGBM, which leaves things out; save the model with save_model as .txt"
                         .to_owned())
@@ -147,6 +151,10 @@ impl<W: Real> BoostedScorer<W> {
         if trees.features() > features.count {
             return Err(format!("its trees ask for feature {} of {}", trees.features() - 1, features.count));
         }
+        let shap = match trees.has_covers() {
+            true => Shap::of(&trees).map_err(|error| error.to_string()),
+            false => Err("it was not loaded to be explained".to_owned()),
+        };
         let kernel = Kernel::new(&trees);
         let way = match &kernel {
             Some(kernel) => format!("by {}, {}", kernel.name(), Level::get().name()),
@@ -166,6 +174,7 @@ impl<W: Real> BoostedScorer<W> {
             kernel,
             encodings,
             finish,
+            shap,
             needs,
         }))
     }
@@ -182,7 +191,13 @@ impl<W: Real> BoostedScorer<W> {
             values
                 .ok_or_else(|| ScoreError::Permanent(format!("the model was given a column of {}", column.data_type())))
         };
-        features.iter().enumerate().map(column).collect()
+        let columns: Vec<_> = features.iter().enumerate().map(column).collect::<Result<_, _>>()?;
+        let wanted = self.trees.features().max(1);
+        if columns.len() < wanted {
+            let cause = format!("the model takes {wanted} features, and was given {}", columns.len());
+            return Err(ScoreError::Permanent(cause));
+        }
+        Ok(columns)
     }
 
     /// The sums of leaf weights for rows that lie in `columns`: row-major `[rows, targets]`.
@@ -259,14 +274,13 @@ impl<W: Real> Scorer for BoostedScorer<W> {
         Arc::clone(&self.schema)
     }
 
+    fn explainer(&self) -> Result<&dyn Explainer, String> {
+        self.shap.as_ref().map(|_| self as &dyn Explainer).map_err(Clone::clone)
+    }
+
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {
         let columns = self.columns(mini_batch)?;
         let columns: Vec<&[f32]> = columns.iter().map(AsRef::as_ref).collect();
-        let wanted = self.trees.features().max(1);
-        if columns.len() < wanted {
-            let cause = format!("the model takes {wanted} features, and was given {}", columns.len());
-            return Err(ScoreError::Permanent(cause));
-        }
         let sums = self.sums(&columns, mini_batch.len());
         let columns = self.finish.columns(sums, self.trees.targets());
         Ok(Predictions::new(self.output_schema(), columns, mini_batch.len())?)

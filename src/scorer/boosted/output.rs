@@ -156,6 +156,24 @@ impl<W: Real> Finish<W> {
         }
     }
 
+    /// What tells the scores of so many targets apart; a lone one needs no name.
+    pub(super) fn score_names(&self, targets: usize) -> Vec<String> {
+        match &self.output {
+            _ if targets == 1 => vec![String::new()],
+            Output::Classes(classes) => classes.names(),
+            _ => (0..targets).map(|target| target.to_string()).collect(),
+        }
+    }
+
+    /// The factor that makes scores of sums, and what is added for each target, if anything is.
+    pub(super) fn scaling(&self) -> (f64, Vec<f64>) {
+        match &self.adjustment {
+            Adjustment::None => (1.0, vec![]),
+            Adjustment::Divide(by) => (1.0 / (*by).into(), vec![]),
+            Adjustment::ScaleAndBias(scale, bias) => ((*scale).into(), bias.iter().map(|x| (*x).into()).collect()),
+        }
+    }
+
     fn adjust(&self, sums: &mut [W], targets: usize) {
         match &self.adjustment {
             Adjustment::None => {}

@@ -10,7 +10,7 @@ use crate::scorer::trees::Weight;
 
 /// Float32 as XGBoost computes, float64 as LightGBM does: its functions with its roundings.
 pub(super) trait Real:
-    Weight + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self>
+    Weight + Into<f64> + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self>
 {
     const ELEMENT: ElementType;
     const ONE: Self;

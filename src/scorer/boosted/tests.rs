@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 
-use super::read;
 use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, MiniBatch, RowNumbers};
 use crate::scorer::Scorer;
 
@@ -14,6 +13,11 @@ const MOST_FEATURES: usize = 100;
 
 /// What stands where a number should.
 const WRONG: [&str; 10] = ["-1", "0", "7", "2147483648", "99999999999999999999", "1e999", "NaN", "\"x\"", "", "[[]]"];
+
+/// Reads a file with all that is wanted of it at most.
+fn read(bytes: &[u8]) -> Result<Box<dyn Scorer>, String> {
+    super::read(bytes, true)
+}
 
 fn file(name: &str) -> Vec<u8> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/boosted");
@@ -50,7 +54,9 @@ fn score(scorer: &dyn Scorer) {
         cuts: Cuts::Every(u64::MAX / 2),
     });
     // An error is as good as scores.
-    let _ = scorer.score(&MiniBatch { block, records: 0..values.len() });
+    let mini_batch = MiniBatch { block, records: 0..values.len() };
+    let _ = scorer.score(&mini_batch);
+    let _ = scorer.explainer().map(|explainer| explainer.contributions(&mini_batch));
 }
 
 fn refused(bytes: &[u8]) -> String {

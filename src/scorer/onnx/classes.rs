@@ -29,7 +29,8 @@ fn zip_map(graph: &GraphProto) -> Option<Vec<String>> {
     attributes(graph.node.iter().find(|node| node.op_type == "ZipMap")?)
 }
 
-fn of_node(graph: &GraphProto, node: &NodeProto) -> Option<Vec<String>> {
+/// The classes that `node` names, if it is one that does.
+pub(super) fn of_node(graph: &GraphProto, node: &NodeProto) -> Option<Vec<String>> {
     match node.op_type.as_str() {
         "LinearClassifier" | "TreeEnsembleClassifier" | "SVMClassifier" => attributes(node),
         "ArrayFeatureExtractor" => {

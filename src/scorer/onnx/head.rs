@@ -30,11 +30,19 @@ pub(super) struct Split {
     pub(super) rest_inputs: Vec<TensorSpec>,
 }
 
-/// Takes the head off the graph of `model`, if it has one. Errors are those of operators with malformed attributes.
-pub(super) fn split(model: &ModelProto, inputs: &[TensorSpec]) -> TractResult<Option<Split>> {
-    let (Some(graph), [TensorSpec { name, element: ElementType::Float32, shape }]) = (&model.graph, inputs) else {
-        return Ok(None);
-    };
+/// The operators from a table on that change each feature by itself, and the one behind them, each the only reader of what
+/// the one before gives.
+pub(super) struct Chain<'g> {
+    pub(super) steps: Vec<Box<dyn FeatureStep>>,
+    /// Places of all of them in the graph.
+    taken: HashSet<usize>,
+    pub(super) last: &'g NodeProto,
+}
+
+/// The chain from the table of float32 that is the only one of `inputs`. Errors are those of operators with malformed
+/// attributes.
+pub(super) fn chain<'g>(graph: &'g GraphProto, inputs: &[TensorSpec]) -> TractResult<Option<Chain<'g>>> {
+    let [TensorSpec { name, element: ElementType::Float32, shape }] = inputs else { return Ok(None) };
     // A graph within a node may read any value.
     let has_subgraphs = |node: &NodeProto| node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
     if shape.len() != 2 || graph.node.iter().any(has_subgraphs) {
@@ -43,20 +51,24 @@ pub(super) fn split(model: &ModelProto, inputs: &[TensorSpec]) -> TractResult<Op
     let mut steps = Vec::new();
     let mut taken = HashSet::new();
     let mut value = name.as_str();
-    let (last, scorer) = loop {
+    loop {
         let Some((index, node)) = only_reader(graph, value) else { return Ok(None) };
         // A circle has no end.
         if !taken.insert(index) {
             return Ok(None);
         }
-        if let Some(scorer) = columns::scorer(node)? {
-            break (node, scorer);
-        }
-        let Some(step) = columns::step(node)? else { return Ok(None) };
+        let Some(step) = columns::step(node)? else { return Ok(Some(Chain { steps, taken, last: node })) };
         steps.push(step);
         let [output] = node.output.as_slice() else { return Ok(None) };
         value = output;
-    };
+    }
+}
+
+/// Takes the head off the graph of `model`, if it has one. Errors are those of operators with malformed attributes.
+pub(super) fn split(model: &ModelProto, inputs: &[TensorSpec]) -> TractResult<Option<Split>> {
+    let (Some(graph), [TensorSpec { name, .. }]) = (&model.graph, inputs) else { return Ok(None) };
+    let Some(Chain { steps, taken, last }) = chain(graph, inputs)? else { return Ok(None) };
+    let Some(scorer) = columns::scorer(last)? else { return Ok(None) };
     let head = Head { steps, scorer };
     let rest_inputs = outputs(last, &head)?;
     let mut rest =

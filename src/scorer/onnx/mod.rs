@@ -20,6 +20,7 @@ mod gather;
 mod graph;
 mod head;
 mod library;
+mod linear;
 #[cfg(test)]
 mod node_tests;
 mod onnx_runtime;
@@ -44,12 +45,13 @@ use tract_onnx::prelude::*;
 use self::dry_run::{DryRun, zeros};
 use self::features::RowLength;
 use self::head::{Head, Split};
+use self::linear::LinearExplainer;
 use self::onnx_runtime::{Library, Sessions};
 use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
 use super::{
-    Details, Dimension, FeatureNeeds, ModelError, ModelSettings, OperatorCount, ScoreError, Scorer, Signature,
-    TensorSpec,
+    Details, Dimension, Explainer, FeatureNeeds, ModelError, ModelSettings, OperatorCount, ScoreError, Scorer,
+    Signature, TensorSpec,
 };
 use crate::caught::caught;
 use crate::data::{ElementType, MiniBatch, Predictions};
@@ -80,12 +82,23 @@ pub struct OnnxScorer {
     operators: Vec<OperatorCount>,
     /// Why it is run by what runs it.
     reason: String,
+    /// What explains it, if that was asked for and is possible.
+    explainer: Option<LinearExplainer>,
 }
 
 impl OnnxScorer {
     /// Reads the model at `path`, prepares it for the engine that `settings` ask for, and runs it once.
     pub fn load(path: &Path, settings: &ModelSettings) -> Result<Self, ModelError> {
-        choice::load(&graph::read(path)?, path, settings)
+        let model = graph::read(path)?;
+        let mut scorer = choice::load(&model, path, settings)?;
+        if let (Some(_), Some(graph)) = (settings.explain, &model.graph) {
+            let (known, _) = known_inputs(graph, &scorer.signature.inputs);
+            scorer.explainer = LinearExplainer::of_graph(graph, &known).map_err(|error| ModelError::Unusable {
+                path: path.display().to_string(),
+                cause: format!("{error:#}"),
+            })?;
+        }
+        Ok(scorer)
     }
 
     /// Prepares `model`, which was read from `path`, for ONNX Runtime in `library`, or for tract.
@@ -118,7 +131,8 @@ impl OnnxScorer {
         let own = own_operators();
         let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
         let run_rows = (RUN_VALUES / graph::words(graph).max(1)).clamp(1, RUN_ROWS);
-        Ok(OnnxScorer { head, plan, signature, needs, run_rows, layout, operators, reason: String::new() })
+        let (reason, explainer) = (String::new(), None);
+        Ok(OnnxScorer { head, plan, signature, needs, run_rows, layout, operators, reason, explainer })
     }
 
     /// The predictions of the rows of `mini_batch`, run by run.
@@ -190,6 +204,15 @@ impl Scorer for OnnxScorer {
 
     fn output_schema(&self) -> SchemaRef {
         Arc::clone(self.layout.schema())
+    }
+
+    fn explainer(&self) -> Result<&dyn Explainer, String> {
+        let explainer = self.explainer.as_ref().map(|explainer| explainer as &dyn Explainer);
+        explainer.ok_or_else(|| {
+            "of ONNX models, contributions are told of linear ones (LinearClassifier, LinearRegressor), alone or behind \
+             Scalers and Imputers; those of boosted trees are told of the files of LightGBM, XGBoost and CatBoost themselves"
+                .to_owned()
+        })
     }
 
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {

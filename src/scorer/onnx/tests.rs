@@ -16,8 +16,9 @@ use tract_onnx::pb::{
 };
 
 use super::OnnxScorer;
+use super::linear::LinearExplainer;
 use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, MiniBatch, RowNumbers};
-use crate::scorer::{ModelError, ModelSettings, Scorer};
+use crate::scorer::{Explainer, ModelError, ModelSettings, Scorer};
 
 /// Largest relative difference from ONNX Runtime's numbers.
 const TOLERANCE: f64 = 1e-5;
@@ -244,6 +245,48 @@ fn ints(name: &str, ints: &[i64]) -> AttributeProto {
 
 fn floats(name: &str, floats: &[f32]) -> AttributeProto {
     AttributeProto { floats: floats.to_vec(), ..attribute(name, AttributeType::Floats) }
+}
+
+/// What explains a linear model of these attributes behind a Scaler, for the features (3, 2.5) and (1, 2).
+fn explained(op_type: &str, attributes: Vec<AttributeProto>) -> (Vec<String>, Vec<f64>, Vec<f64>) {
+    let scaler = NodeProto {
+        output: vec!["scaled".to_owned()],
+        ..node("Scaler", vec![floats("offset", &[1.0, 2.0]), floats("scale", &[0.5, 2.0])])
+    };
+    let model =
+        model(Some(2), vec![scaler, NodeProto { input: vec!["scaled".to_owned()], ..node(op_type, attributes) }]);
+    let scorer = OnnxScorer::of_model(&model, Path::new("model.onnx"), None).unwrap();
+    let graph = model.graph.as_ref().unwrap();
+    let explainer = LinearExplainer::of_graph(graph, &scorer.signature.inputs).unwrap().unwrap();
+    let table = Table {
+        header: ["a", "b"].map(str::to_owned).to_vec(),
+        rows: [["3", "2.5"], ["1", "2"]].map(|row| row.map(str::to_owned).to_vec()).to_vec(),
+    };
+    let block = block(&table, scorer.needs());
+    let contributions = explainer.contributions(&MiniBatch { block, records: 0..2 }).unwrap();
+    (explainer.scores(), explainer.expected(), contributions)
+}
+
+#[test]
+fn contributions_to_the_scores_of_linear_models() {
+    let targets = AttributeProto { i: 2, ..attribute("targets", AttributeType::Int) };
+    let coefficients = floats("coefficients", &[1.0, -2.0, 0.5, 4.0]);
+    let (names, expected, contributions) =
+        explained("LinearRegressor", vec![coefficients, floats("intercepts", &[10.0, 20.0]), targets]);
+    assert_eq!((names, expected), (vec!["0".to_owned(), "1".to_owned()], vec![10.0, 20.0]));
+    // Nothing where the features are the Scaler's means.
+    assert_eq!(contributions, [1.0, -2.0, 0.5, 4.0, 0.0, 0.0, 0.0, 0.0]);
+    // Two classes with one score, that of the second.
+    let (names, expected, contributions) = explained(
+        "LinearClassifier",
+        vec![
+            floats("coefficients", &[-3.0, 1.0, 3.0, -1.0]),
+            floats("intercepts", &[-0.25, 0.25]),
+            ints("classlabels_ints", &[0, 1]),
+        ],
+    );
+    assert_eq!((names, expected), (vec![String::new()], vec![0.25]));
+    assert_eq!(contributions, [3.0, -1.0, 0.0, 0.0]);
 }
 
 fn cause(model: &ModelProto) -> String {

@@ -28,6 +28,8 @@ pub enum TreeError {
     FeatureOutOfRange { tree: i64, node: i64, feature: usize },
     #[error("node {node} of tree {tree} asks for membership in set {set}, which does not exist")]
     MissingSet { tree: i64, node: i64, set: u32 },
+    #[error("it has {nodes} nodes, and says of {covers} how much of the training data came there")]
+    Covers { nodes: usize, covers: usize },
     #[error("it has more nodes or weights than can be numbered")]
     TooLarge,
 }
@@ -37,6 +39,9 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     pub fn build(spec: &TreeSpec<T, W>) -> Result<Self, TreeError> {
         if spec.nodes.is_empty() || spec.targets == 0 {
             return Err(TreeError::Empty);
+        }
+        if !spec.covers.is_empty() && spec.covers.len() != spec.nodes.len() {
+            return Err(TreeError::Covers { nodes: spec.nodes.len(), covers: spec.covers.len() });
         }
         // Positions are kept in 32 bits.
         if spec.nodes.len() >= u32::MAX as usize || spec.weights.len() >= u32::MAX as usize {
@@ -119,6 +124,7 @@ impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
         let ensemble = &mut self.ensemble;
         let place = ensemble.nodes.len() as u32;
         let spec = &self.spec.nodes[position];
+        ensemble.covers.extend(self.spec.covers.get(position));
         ensemble.nodes.push(match &spec.split {
             Some(split) => {
                 let feature = u32::try_from(split.feature).ok().filter(|feature| *feature < i32::MAX as u32);
@@ -197,7 +203,9 @@ mod tests {
     }
 
     fn error(nodes: Vec<NodeSpec<f32>>, weights: Vec<LeafWeight<f32>>) -> TreeError {
-        TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).map(|_| ()).unwrap_err()
+        TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![], covers: vec![] })
+            .map(|_| ())
+            .unwrap_err()
     }
 
     #[test]
@@ -234,7 +242,7 @@ mod tests {
             LeafWeight { tree: 0, node: 1, target: 0, weight: 1.0 },
             LeafWeight { tree: 0, node: 3, target: 0, weight: 2.0 },
         ];
-        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![] }).is_ok());
+        assert!(TreeEnsemble::build(&TreeSpec { nodes, weights, targets: 1, sets: vec![], covers: vec![] }).is_ok());
     }
 
     #[test]
@@ -242,6 +250,9 @@ mod tests {
         let depth = 200_000;
         let mut nodes: Vec<_> = (0..depth).map(|i| split(i, i + 1, depth)).collect();
         nodes.push(leaf(depth));
-        assert!(TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights: vec![], targets: 1, sets: vec![] }).is_ok());
+        assert!(
+            TreeEnsemble::<f32>::build(&TreeSpec { nodes, weights: vec![], targets: 1, sets: vec![], covers: vec![] })
+                .is_ok()
+        );
     }
 }

@@ -91,6 +91,8 @@ pub struct TreeEnsemble<T, W = T> {
     pub(super) comparisons: Comparisons,
     /// What [`Comparison::Member`] asks about.
     pub(super) sets: Vec<ValueSet<T>>,
+    /// The cover of each node; empty where that is not known.
+    pub(super) covers: Vec<f64>,
 }
 
 /// Rows that go through a tree before the next tree's turn: a tree then stays in the cache for all of them, and so do
@@ -107,6 +109,7 @@ impl<T, W> TreeEnsemble<T, W> {
             features: 0,
             comparisons: Comparisons::None,
             sets: vec![],
+            covers: vec![],
         }
     }
 
@@ -118,6 +121,11 @@ impl<T, W> TreeEnsemble<T, W> {
     /// Number of trees.
     pub fn trees(&self) -> usize {
         self.roots.len()
+    }
+
+    /// Whether it is known how much of the training data came to each node.
+    pub fn has_covers(&self) -> bool {
+        !self.covers.is_empty()
     }
 
     /// How many features a row must have at least.
@@ -143,6 +151,7 @@ impl TreeEnsemble<f32> {
             features: self.features,
             comparisons: self.comparisons,
             sets: self.sets.iter().map(ValueSet::widened).collect(),
+            covers: self.covers.clone(),
         }
     }
 }
@@ -226,6 +235,17 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
     }
 }
 
+/// Whether `row` goes to the true side of `node`; no row does at a leaf.
+pub(super) fn answer<T: Threshold>(node: &Node<T>, row: &[T], sets: &[ValueSet<T>]) -> bool {
+    match *node {
+        Node::Leaf { .. } => false,
+        Node::Split { feature, comparison, threshold, if_true, if_missing, .. } => {
+            let x = row[feature as usize];
+            holds(comparison, x, threshold, sets) || (x.is_missing() && if_missing == if_true)
+        }
+    }
+}
+
 fn holds<T: Threshold>(comparison: Comparison, x: T, threshold: T, sets: &[ValueSet<T>]) -> bool {
     match comparison {
         Comparison::LessOrEqual => x <= threshold,
@@ -254,6 +274,7 @@ mod tests {
             weights: vec![weight(0, 1, 1.0), weight(0, 2, 2.0), weight(1, 0, 10.0)],
             targets: 1,
             sets: vec![ValueSet::of_values([1.0, 0.0])],
+            covers: vec![],
         })
         .unwrap()
     }

@@ -149,7 +149,7 @@ mod tests {
     fn spec(shape: &Shape, random: &mut impl FnMut(usize) -> usize) -> TreeSpec<f32> {
         let sets =
             (0..SETS).map(|_| ValueSet::of_values((0..random(30)).map(|_| VALUES[random(VALUES.len())]))).collect();
-        let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets, sets };
+        let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets: shape.targets, sets, covers: vec![] };
         for tree in 0..shape.trees as i64 {
             let target = random(shape.targets);
             let mut leaves = vec![0i64];
@@ -235,9 +235,9 @@ mod tests {
             let weight = |w: &LeafWeight<f32>| {
                 LeafWeight { tree: w.tree, node: w.node, target: w.target, weight: f64::from(w.weight) / 3.0 }
             };
-            let TreeSpec { nodes, weights, targets, sets } = spec;
+            let TreeSpec { nodes, weights, targets, sets, covers } = spec;
             let weights = weights.iter().map(weight).collect();
-            let wide = TreeSpec { nodes, weights, targets, sets };
+            let wide = TreeSpec { nodes, weights, targets, sets, covers };
             check(&TreeEnsemble::build(&wide).unwrap(), &table, width, f64::to_bits);
         }
     }
@@ -322,8 +322,13 @@ mod tests {
             let node = |node, split| NodeSpec { tree: 0, node, split };
             let weight = |node, target| LeafWeight { tree: 0, node, target, weight: 1.0 };
             let nodes = vec![node(0, Some(split)), node(1, None), node(2, None)];
-            let spec =
-                TreeSpec { nodes, weights: vec![weight(1, 0), weight(2, second_target)], targets: 2, sets: vec![] };
+            let spec = TreeSpec {
+                nodes,
+                weights: vec![weight(1, 0), weight(2, second_target)],
+                targets: 2,
+                sets: vec![],
+                covers: vec![],
+            };
             Kernel::new(&TreeEnsemble::build(&spec).unwrap())
         };
         let kernel = of(2, 0).unwrap();

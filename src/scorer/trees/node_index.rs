@@ -152,7 +152,8 @@ mod tests {
     fn weights_keep_their_order() {
         let weight = |node, target, weight| LeafWeight { tree: 0, node, target, weight };
         let weights = vec![weight(2, 1, 1.0), weight(0, 0, 2.0), weight(2, 0, 3.0), weight(2, 1, 4.0)];
-        let spec = TreeSpec { nodes: nodes(&[(0, 0), (0, 1), (0, 2)]), weights, targets: 2, sets: vec![] };
+        let spec =
+            TreeSpec { nodes: nodes(&[(0, 0), (0, 1), (0, 2)]), weights, targets: 2, sets: vec![], covers: vec![] };
         let weights = NodeWeights::new(&spec, &NodeIndex::new(&spec.nodes).unwrap()).unwrap();
         let of: Vec<&[(u32, f32)]> = (0..3).map(|position| weights.of(position)).collect();
         assert_eq!(of, [&[(0, 2.0)][..], &[], &[(1, 1.0), (0, 3.0), (1, 4.0)]]);

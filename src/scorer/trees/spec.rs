@@ -71,6 +71,9 @@ pub struct TreeSpec<T, W = T> {
     pub targets: usize,
     /// What [`Comparison::Member`] asks about; several nodes may ask about one set.
     pub sets: Vec<ValueSet<T>>,
+    /// For each of the nodes, how much of the training data came there (its cover): records, or their weight. Empty where
+    /// that is not known or not asked for.
+    pub covers: Vec<f64>,
 }
 
 impl TreeSpec<f64> {
@@ -97,6 +100,7 @@ impl TreeSpec<f64> {
             weights: self.weights.iter().map(weight).collect(),
             targets: self.targets,
             sets: self.sets.iter().map(ValueSet::narrowed).collect(),
+            covers: self.covers.clone(),
         }
     }
 }

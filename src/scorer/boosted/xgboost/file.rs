@@ -107,6 +107,9 @@ pub(super) struct Tree<'f> {
     pub categories_sizes: Option<Numbers<'f>>,
     #[serde(borrow)]
     pub leaf_weights: Option<Numbers<'f>>,
+    /// Sums of second derivatives of the objective over the training data at each node: its cover.
+    #[serde(borrow)]
+    pub sum_hessian: Option<Numbers<'f>>,
     pub tree_param: TreeParameters,
 }
 

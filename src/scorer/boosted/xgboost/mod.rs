@@ -17,8 +17,8 @@ use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 /// Categories from here on are none: float32 does not tell them apart.
 const NO_CATEGORY: u32 = 1 << 24;
 
-/// Reads the model in `json`.
-pub(super) fn read(json: &str) -> Result<Model<f32>, String> {
+/// Reads the model in `json`; with the covers of its nodes if they are wanted.
+pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f32>, String> {
     let unreadable = |error: serde_json::Error| format!("it is no readable XGBoost model: {error}");
     let File { learner, version } = serde_json::from_str(json).map_err(unreadable)?;
     let (booster, weights) = match learner.gradient_booster {
@@ -52,11 +52,21 @@ pub(super) fn read(json: &str) -> Result<Model<f32>, String> {
     }
     let best = learner.attributes.get("best_iteration").map(|text| number::<usize>(text, "best_iteration"));
     let (used, iterations) = used_trees(&model, targets, best.transpose()?)?;
-    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![] };
+    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
     push_base_score(&mut spec, &base_scores(&parameters.base_score, link)?)?;
+    if with_covers {
+        spec.covers.push(1.0);
+    }
     for (index, tree) in model.trees[..used].iter().enumerate() {
         let weight = weights.as_ref().map_or(1.0, |weights| weights[index]);
         push_tree(&mut spec, tree, index, groups[index], weight).map_err(|cause| format!("tree {index}: {cause}"))?;
+        if with_covers {
+            let covers = tree
+                .sum_hessian
+                .as_ref()
+                .ok_or_else(|| format!("tree {index} cannot be explained: it has no sum_hessian"))?;
+            spec.covers.extend(covers.parse::<f64>("sum_hessian")?);
+        }
     }
     let encodings = match model.cats {
         Some(categories) => encodings(categories, count)?,

@@ -2,7 +2,7 @@
 //!
 //! tract takes every cast to int64 as the making of a shape and gives its own type for dimensions, which then cannot be
 //! unified with the int64 that a classifier's label is declared as. Here only dimensions stay dimensions. Numbers become
-//! texts, and texts numbers, as the C library writes and reads them, which is ONNX Runtime's way.
+//! texts, and texts numbers, in the form in which ONNX Runtime writes and reads them.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -58,28 +58,30 @@ impl Expansion for Cast {
     }
 }
 
-/// Digits that a number is written with.
-const DIGITS: i32 = 8;
+/// Exponents from which on a number is written with one.
+const SCIENTIFIC: i32 = 8;
 
-/// `x` as C's `%.8g` writes it, but for what is no number.
-fn written(x: f64) -> String {
+/// The fewest digits that mean the number and no other, laid out as ONNX Runtime does (C's `%.8g`), which writes eight
+/// digits, so that -1.07 becomes -1.0700001 there. The ONNX project's tests want the fewest.
+fn written(scientific: &str, x: f64) -> String {
     if x.is_nan() {
         return "NaN".to_owned();
     }
     if x.is_infinite() {
         return if x > 0.0 { "INF" } else { "-INF" }.to_owned();
     }
-    let scientific = format!("{x:.*e}", DIGITS as usize - 1);
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (number, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trimmed = |number: &str| match number.contains('.') {
-        true => number.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => number.to_owned(),
-    };
-    if (-4..DIGITS).contains(&exponent) {
-        return trimmed(&format!("{x:.*}", (DIGITS - 1 - exponent) as usize));
+    if !(-4..SCIENTIFIC).contains(&exponent) {
+        return format!("{number}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
     }
-    format!("{}e{}{:02}", trimmed(digits), if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |number| ("-", number));
+    let digits: String = number.chars().filter(|c| *c != '.').collect();
+    match usize::try_from(exponent) {
+        Ok(whole) if digits.len() <= whole + 1 => format!("{sign}{digits:0<0$}", whole + 1),
+        Ok(whole) => format!("{sign}{}.{}", &digits[..=whole], &digits[whole + 1..]),
+        Err(_) => format!("{sign}0.{}{digits}", "0".repeat((-1 - exponent) as usize)),
+    }
 }
 
 /// Floating point numbers and truth values to texts.
@@ -94,8 +96,14 @@ impl RowOperator for Written {
     }
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
-        let values = input.cast_to::<f64>()?;
-        let texts = values.try_as_plain_ram()?.as_slice::<f64>()?.iter().map(|x| written(*x)).collect();
+        let texts = if input.datum_type() == f64::datum_type() {
+            let values = input.try_as_plain_ram()?;
+            values.as_slice::<f64>()?.iter().map(|x| written(&format!("{x:e}"), *x)).collect()
+        } else {
+            let values = input.cast_to::<f32>()?;
+            let values = values.try_as_plain_ram()?;
+            values.as_slice::<f32>()?.iter().map(|x| written(&format!("{x:e}"), (*x).into())).collect()
+        };
         Ok(tvec![tract_ndarray::ArrayD::from_shape_vec(input.shape(), texts)?.into_tvalue()])
     }
 }
@@ -172,27 +180,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_like_c_does() {
-        let cases = [
-            (f64::from(-1.07f32), "-1.0700001"),
-            (1e20, "1e+20"),
-            (f64::from(1e-7f32), "1e-07"),
-            (f64::NEG_INFINITY, "-INF"),
-            (f64::NAN, "NaN"),
-            (-0.0, "-0"),
-            (0.0, "0"),
-            (0.1, "0.1"),
-            (123_456_789.0, "1.2345679e+08"),
-            (16_777_216.0, "16777216"),
-            (99_999_999.9, "1e+08"),
-            (1e5, "100000"),
-            (5e-324, "4.9406565e-324"),
-            (0.0001, "0.0001"),
-            (0.000_025, "2.5e-05"),
-            (1.0 / 3.0, "0.33333333"),
-        ];
-        for (x, expected) in cases {
-            assert_eq!(written(x), expected);
+    fn numbers_are_written_with_the_fewest_digits() {
+        let narrow = |x: f32| written(&format!("{x:e}"), x.into());
+        let wide = |x: f64| written(&format!("{x:e}"), x);
+        for (text, expected) in [
+            (narrow(-1.07), "-1.07"),
+            (narrow(1e-7), "1e-07"),
+            (narrow(16_777_216.0), "16777216"),
+            (narrow(1.0 / 3.0), "0.33333334"),
+            (wide(1.0 / 3.0), "0.3333333333333333"),
+            (wide(1e20), "1e+20"),
+            (wide(f64::NEG_INFINITY), "-INF"),
+            (wide(f64::NAN), "NaN"),
+            (wide(-0.0), "-0"),
+            (wide(0.0), "0"),
+            (wide(0.1), "0.1"),
+            (wide(-12.75), "-12.75"),
+            (wide(100.5), "100.5"),
+            (wide(123_456_789.0), "1.23456789e+08"),
+            (wide(1e5), "100000"),
+            (wide(5e-324), "5e-324"),
+            (wide(0.0001), "0.0001"),
+            (wide(-0.000_025), "-2.5e-05"),
+        ] {
+            assert_eq!(text, expected);
         }
     }
 

@@ -144,6 +144,40 @@ vectorised! {
     }
 }
 
+/// The sums that a linear model makes, before anything becomes of them.
+pub(in super::super) struct Sums {
+    /// Row-major `[scores, features]`.
+    pub weights: Vec<f32>,
+    /// One for each score.
+    pub intercepts: Vec<f32>,
+}
+
+impl Sums {
+    /// Number of scores, at least 1.
+    pub(in super::super) fn scores(&self) -> usize {
+        self.intercepts.len()
+    }
+
+    /// Number of features.
+    pub(in super::super) fn features(&self) -> usize {
+        self.weights.len() / self.scores()
+    }
+}
+
+/// The sums of `node`, if it is a linear model; only the second of two of which one is the other with its sign turned.
+pub(in super::super) fn sums(node: &NodeProto) -> TractResult<Option<Sums>> {
+    let Linear { mut weights, mut intercepts, features, mirrored } = match node.op_type.as_str() {
+        LinearClassifier::NAME => LinearClassifier::of(node)?.linear,
+        LinearRegressor::NAME => LinearRegressor::of(node)?.linear,
+        _ => return Ok(None),
+    };
+    if mirrored {
+        weights.drain(..features);
+        intercepts.remove(0);
+    }
+    Ok(Some(Sums { weights, intercepts }))
+}
+
 pub(super) struct LinearClassifier {
     linear: Linear,
     labels: Labels,

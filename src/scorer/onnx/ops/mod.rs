@@ -19,7 +19,7 @@ mod integers;
 mod keeps_nan;
 mod label_encoder;
 mod labels;
-mod linear;
+pub(super) mod linear;
 mod log_sum_exp;
 mod normalizer;
 mod one_hot;

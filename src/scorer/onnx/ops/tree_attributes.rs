@@ -120,7 +120,7 @@ pub(super) fn described(node: &NodeProto, names: &WeightAttributes, targets: usi
     };
     let is_f64 = thresholds.is_f64 || weights.is_f64;
     let weights = weights.values.iter().enumerate().map(weight).collect();
-    Ok(Described { spec: TreeSpec { nodes, weights, targets, sets: vec![] }, is_f64 })
+    Ok(Described { spec: TreeSpec { nodes, weights, targets, sets: vec![], covers: vec![] }, is_f64 })
 }
 
 fn comparison(node: &NodeProto, mode: &str) -> TractResult<Option<Comparison>> {

@@ -60,7 +60,7 @@ fn described(node: &NodeProto, targets: usize) -> TractResult<Described> {
         thresholds: &thresholds.values,
         weights: &weights.values,
     };
-    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets };
+    let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets, covers: vec![] };
     let mut met = vec![false; len];
     for (tree, root) in (0..).zip(node.get_attr_slice::<i64>("tree_roots")?) {
         let root = usize::try_from(*root).ok().filter(|root| *root < len);
