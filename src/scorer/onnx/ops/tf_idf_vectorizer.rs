@@ -208,11 +208,14 @@ impl ShapedOperator for TfIdfVectorizer {
 #[cfg(test)]
 mod tests {
     use tract_onnx::pb::attribute_proto::AttributeType;
-    use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
+    use tract_onnx::pb::tensor_proto::DataType;
+    use tract_onnx::pb::{
+        AttributeProto, GraphProto, ModelProto, OperatorSetIdProto, TypeProto, ValueInfoProto, type_proto,
+    };
 
     use super::*;
 
-    /// Reads a graph of a vectoriser of numbers, with these attributes and a vocabulary of 5, 6 and the pair (5, 6).
+    /// Reads a graph of a vectoriser of numbers with these attributes.
     fn read(lengths: [i64; 2], counts: &[i64], indexes: &[i64], pool: &[i64]) -> Result<(), String> {
         let of = |kind: AttributeType, name: &str| AttributeProto {
             name: name.to_owned(),
@@ -236,7 +239,15 @@ mod tests {
             ],
             ..NodeProto::default()
         };
-        let value = |name: &str| ValueInfoProto { name: name.to_owned(), ..ValueInfoProto::default() };
+        let of_numbers = type_proto::Tensor { elem_type: DataType::Int64.into(), shape: None };
+        let value = |name: &str| ValueInfoProto {
+            name: name.to_owned(),
+            r#type: Some(TypeProto {
+                value: Some(type_proto::Value::TensorType(of_numbers.clone())),
+                ..TypeProto::default()
+            }),
+            ..ValueInfoProto::default()
+        };
         let graph =
             GraphProto { node: vec![node], input: vec![value("x")], output: vec![value("y")], ..GraphProto::default() };
         let opset = OperatorSetIdProto { version: 9, ..OperatorSetIdProto::default() };
@@ -253,7 +264,7 @@ mod tests {
             ([0, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "min_gram_length"),
             ([2, 1], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
             ([1, 3], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
-            ([1, 2], &[0, 3], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
+            ([1, 2], &[0, 3], &[0, 1, 2], &[5, 6, 7, 6], "ngram_counts"),
             ([1, 2], &[2, 0], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
             ([1, 2], &[0, 9], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
             ([1, 2], &[0, 2], &[0, 1], &[5, 6, 5, 6], "ngram_indexes"),
