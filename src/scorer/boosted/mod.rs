@@ -3,6 +3,7 @@
 //! ```text
 //! load   file -> what it is -> reader (lightgbm, xgboost, catboost) -> Model -> trees, checked -> kernel
 //! score  columns of float32 -> categories as the trees know them (encoding) -> sums -> transform, labels (output)
+//!        ... -> contributions of the features to the sums (explainer), where they are wanted
 //! ```
 //!
 //! A reader turns a file into a `Model`: trees in the terms of [`crate::scorer::trees`], and what becomes of their sums.

@@ -36,6 +36,9 @@ const MOST_ON_A_PATH: usize = 1024;
 /// Most numbers that a walk may keep: 128 MiB.
 const MOST_KEPT: usize = 1 << 24;
 
+/// A share of the data that is as good as none; it keeps the inverse of a share finite.
+const LEAST_SHARE: f64 = 1e-200;
+
 /// By how much a node's cover may be above its parent's: some libraries round them.
 const MOST_SHARE: f64 = 1.01;
 
@@ -247,9 +250,9 @@ struct Walk<'w> {
     tree: &'w Tree,
     rule: &'w Rule,
     open: &'w mut [Open],
-    /// For each level and point, the factor of the feature that leads there.
-    factors: &'w mut [f64],
-    /// The same for the products of the factors on the way.
+    /// For each level and point, one divided by the factor of the feature that leads there.
+    inverses: &'w mut [f64],
+    /// For each level and point, the product of the factors on the way.
     products: &'w mut [f64],
     /// For each level, target and point: the weights of the leaves below, times their products.
     below: &'w mut [f64],
@@ -258,10 +261,10 @@ struct Walk<'w> {
 impl<'w> Walk<'w> {
     fn new(tree: &'w Tree, rule: &'w Rule, scratch: &'w mut Scratch) -> Self {
         let levels = scratch.open.len().min(scratch.numbers.len() / (tree.points * (2 + tree.targets)));
-        let (factors, rest) = scratch.numbers.split_at_mut(levels * tree.points);
+        let (inverses, rest) = scratch.numbers.split_at_mut(levels * tree.points);
         let (products, below) = rest.split_at_mut(levels * tree.points);
         products[..tree.points].fill(1.0);
-        Walk { tree, rule, open: &mut scratch.open, factors, products, below }
+        Walk { tree, rule, open: &mut scratch.open, inverses, products, below }
     }
 
     fn go<T: Threshold, W: Threshold + Into<f64>>(
@@ -282,7 +285,7 @@ impl<'w> Walk<'w> {
             let earlier = step.earlier as usize;
             let follows = (earlier == 0 || self.open[earlier].follows)
                 && answer(&ensemble.nodes[step.question as usize], row, &ensemble.sets) == step.answer;
-            if !follows && step.share == 0.0 {
+            if !follows && step.share < LEAST_SHARE {
                 // Neither the row nor any data come here.
                 index = step.end as usize;
                 continue;
@@ -300,16 +303,16 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Makes the factors and products of `level`, which a feature leads to that was asked for at the level `earlier`.
+    /// Makes the numbers of `level`, which a feature leads to that was asked for at the level `earlier`.
     fn descend(&mut self, level: usize, earlier: usize, share: f64, rise: f64) {
         let points = self.tree.points;
         for (point, t) in self.rule.points.iter().enumerate() {
             let factor = share + rise * t;
             let mut product = self.products[(level - 1) * points + point] * factor;
             if earlier > 0 {
-                product /= self.factors[earlier * points + point];
+                product *= self.inverses[earlier * points + point];
             }
-            self.factors[level * points + point] = factor;
+            self.inverses[level * points + point] = 1.0 / factor;
             self.products[level * points + point] = product;
         }
     }
@@ -333,22 +336,26 @@ impl<'w> Walk<'w> {
     fn close(&mut self, level: usize, columns: usize, sums: &mut [f64]) {
         let (points, targets) = (self.tree.points, self.tree.targets);
         let Open { feature, earlier, rise, .. } = self.open[level];
-        let factors = &self.factors[level * points..][..points];
+        let inverses = &self.inverses[level * points..][..points];
         let earlier = match earlier as usize {
             0 => None,
-            earlier => Some((self.open[earlier].rise, &self.factors[earlier * points..][..points])),
+            earlier => Some((self.open[earlier].rise, &self.inverses[earlier * points..][..points])),
         };
         let (above, below) = self.below.split_at_mut(level * points * targets);
         let above = &mut above[(level - 1) * points * targets..];
         for target in 0..targets {
             let below = &below[target * points..][..points];
-            let mut credit: f64 = below.iter().zip(factors).map(|(below, factor)| below / factor).sum::<f64>() * rise;
-            if let Some((rise, factors)) = earlier {
-                credit -= below.iter().zip(factors).map(|(below, factor)| below / factor).sum::<f64>() * rise;
+            let mut credit = dot(below, inverses) * rise;
+            if let Some((rise, inverses)) = earlier {
+                credit -= dot(below, inverses) * rise;
             }
             sums[(self.tree.target + target) * columns + feature as usize] += credit;
             let above = &mut above[target * points..][..points];
             above.iter_mut().zip(below).for_each(|(above, below)| *above += below);
         }
     }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
