@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 venv=target/matrix-venv
 models=target/matrix
-binary=${BATCHSCORE:-target/release/batchscore}
+binary=${BATCHSCORE:-${CARGO_TARGET_DIR:-target}/release/batchscore}
 # The models are small: threads of the libraries would only wait for each other.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
 
