@@ -260,21 +260,20 @@ mod tests {
     #[test]
     fn malformed_vocabularies_are_refused() {
         assert_eq!(read([1, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6]), Ok(()));
-        let cases: [([i64; 2], &[i64], &[i64], &[i64], &str); 10] = [
-            ([0, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "min_gram_length"),
-            ([2, 1], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
-            ([1, 3], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
-            ([1, 2], &[0, 3], &[0, 1, 2], &[5, 6, 7, 6], "ngram_counts"),
-            ([1, 2], &[2, 0], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
-            ([1, 2], &[0, 9], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts"),
-            ([1, 2], &[0, 2], &[0, 1], &[5, 6, 5, 6], "ngram_indexes"),
-            ([1, 2], &[0, 2], &[0, 1, 1 << 40], &[5, 6, 5, 6], "ngram_indexes"),
-            ([1, 2], &[0, 2], &[0, 1, -1], &[5, 6, 5, 6], "ngram_indexes"),
-            ([1, 2], &[0, 2], &[0, 1, 2], &[5, 5, 5, 6], "each n-gram of the pool once"),
-        ];
-        for (lengths, counts, indexes, pool, named) in cases {
+        let refused = |lengths, counts: &[i64], indexes: &[i64], pool: &[i64], named: &str| {
             let error = read(lengths, counts, indexes, pool).unwrap_err();
             assert!(error.contains(named), "{lengths:?} {counts:?} {indexes:?} {pool:?}: {error}");
+        };
+        for lengths in [[2, 1], [1, 3]] {
+            refused(lengths, &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "ngram_counts");
         }
+        refused([0, 2], &[0, 2], &[0, 1, 2], &[5, 6, 5, 6], "min_gram_length");
+        for counts in [[0, 3], [2, 0], [0, 9]] {
+            refused([1, 2], &counts, &[0, 1, 2], &[5, 6, 7, 6], "ngram_counts");
+        }
+        for indexes in [&[0, 1][..], &[0, 1, 1 << 40], &[0, 1, -1]] {
+            refused([1, 2], &[0, 2], indexes, &[5, 6, 5, 6], "ngram_indexes");
+        }
+        refused([1, 2], &[0, 2], &[0, 1, 2], &[5, 5, 5, 6], "each n-gram of the pool once");
     }
 }
