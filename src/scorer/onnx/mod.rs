@@ -314,7 +314,14 @@ fn prepare_sessions(
     let names = inputs.iter().map(|input| input.name.clone()).collect();
     let sessions = Sessions::new(library.clone(), model, path, names)?;
     let plan = Plan::of_sessions(sessions, signature::fixed_rows(inputs)?.map_or(Rows::Any, Rows::Fixed));
-    let dry_run = guarded(|| DryRun::new(&plan, |rows| zeros(inputs, rows, least_features)))?;
+    let dry_run = guarded(|| DryRun::new(&plan, |rows| zeros(inputs, rows, least_features)));
+    // ONNX Runtime cannot be told that categories do not matter yet. Where it refuses those of a dry run, tract's tells
+    // what comes out.
+    let dry_run = dry_run.or_else(|cause| {
+        let directory = path.parent().and_then(Path::to_str);
+        let by_tract = prepare(&tract(), model, inputs, least_features, directory);
+        by_tract.map(|prepared| prepared.dry_run).map_err(|_| cause)
+    })?;
     Ok(Prepared { head: None, plan, dry_run })
 }
 
