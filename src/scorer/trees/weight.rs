@@ -7,10 +7,10 @@ use super::vector::{Bytes, BytesOfWeights, GROUP, row};
 
 /// Element types of leaf weights.
 pub trait Weight: Threshold {
-    /// The weights of [`GROUP`] leaves, as they are looked up.
+    /// The weights of a group of leaves, as they are looked up.
     type Table: Copy + Send + Sync;
 
-    /// The table of at most [`GROUP`] weights; zeros for the rest.
+    /// The table of the weights of at most a group of leaves; zeros for the rest.
     fn table(weights: &[Self]) -> Self::Table;
 
     /// Itself in place of a threshold, if a threshold has room for it.
@@ -19,7 +19,8 @@ pub trait Weight: Threshold {
     /// What [`Self::to_threshold`] gave, as a weight again.
     fn of_threshold(threshold: f32) -> Self;
 
-    /// Adds the weights of `leaves`, each a number of a leaf, to the first `V::ROWS` of `sums`, in the order of [`row`].
+    /// Adds the weights of `leaves`, each a number of a leaf, to the first `V::ROWS` of `sums`, in the order
+    /// of a vector's rows.
     ///
     /// # Safety
     ///
