@@ -158,7 +158,8 @@ impl<W: Real> BoostedScorer<W> {
         };
         let kernel = Kernel::new(&trees);
         let way = match &kernel {
-            Some(kernel) => format!("by {}, {}", kernel.name(), Level::get().name()),
+            // There are no wider forms of the kernels.
+            Some(kernel) => format!("by {}, {}", kernel.name(), Level::get().min(Level::Avx2).name()),
             None => "by plain walks".to_owned(),
         };
         let (needs, inputs) = takes(&features)?;

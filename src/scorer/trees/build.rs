@@ -8,6 +8,10 @@ use super::ensemble::{Node, Threshold, TreeEnsemble};
 use super::node_index::{NodeIndex, NodeWeights};
 use super::spec::{Comparison, NodeSpec, TreeSpec};
 
+/// Most targets: rows have a score for each, whether a leaf has a weight for it or not, and a few bytes of a file can ask
+/// for any number.
+const MOST_TARGETS: usize = 1 << 16;
+
 /// A description that is no ensemble of trees.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -30,6 +34,8 @@ pub enum TreeError {
     MissingSet { tree: i64, node: i64, set: u32 },
     #[error("it has {nodes} nodes, and says of {covers} how much of the training data came there")]
     Covers { nodes: usize, covers: usize },
+    #[error("it has {targets} targets, and at most {MOST_TARGETS} can be scored")]
+    TooManyTargets { targets: usize },
     #[error("it has more nodes or weights than can be numbered")]
     TooLarge,
 }
@@ -42,6 +48,9 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
         }
         if !spec.covers.is_empty() && spec.covers.len() != spec.nodes.len() {
             return Err(TreeError::Covers { nodes: spec.nodes.len(), covers: spec.covers.len() });
+        }
+        if spec.targets > MOST_TARGETS {
+            return Err(TreeError::TooManyTargets { targets: spec.targets });
         }
         // Positions are kept in 32 bits.
         if spec.nodes.len() >= u32::MAX as usize || spec.weights.len() >= u32::MAX as usize {
@@ -222,6 +231,15 @@ mod tests {
         let weight = |node, target| vec![LeafWeight { tree: 0, node, target, weight: 1.0 }];
         assert_eq!(error(vec![leaf(0)], weight(3, 0)), TreeError::WeightWithoutNode { tree: 0, node: 3 });
         assert!(matches!(error(vec![leaf(0)], weight(0, 1)), TreeError::TargetOutOfRange { target: 1, .. }));
+    }
+
+    #[test]
+    fn targets_are_bounded() {
+        for (targets, fits) in [(MOST_TARGETS, true), (MOST_TARGETS + 1, false), (usize::MAX, false)] {
+            let spec = TreeSpec { nodes: vec![leaf(0)], weights: vec![], targets, sets: vec![], covers: vec![] };
+            let built = TreeEnsemble::<f32>::build(&spec).map(|_| ());
+            assert_eq!(built, if fits { Ok(()) } else { Err(TreeError::TooManyTargets { targets }) });
+        }
     }
 
     #[test]
