@@ -34,6 +34,7 @@ const HOMES: &[(&str, &str)] = &[
     ("ctrlc", "cli/"),
     ("indicatif", "report/"),
     ("tract_onnx", "scorer/onnx/"),
+    ("foldhash", "scorer/onnx/ops/places.rs"),
     ("prost", "scorer/onnx/onnx_runtime.rs"),
     // The name alone is also that of the engine.
     ("use ort", "scorer/onnx/onnx_runtime.rs"),

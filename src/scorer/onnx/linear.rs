@@ -10,7 +10,7 @@ use tract_onnx::pb::GraphProto;
 use tract_onnx::prelude::*;
 
 use super::ops::columns::FeatureStep;
-use super::{classes, gather, head, ops};
+use super::{chain, classes, gather, ops};
 use crate::data::{ElementType, MiniBatch};
 use crate::scorer::{Explainer, ScoreError, TensorSpec};
 
@@ -25,7 +25,7 @@ pub(super) struct LinearExplainer {
 impl LinearExplainer {
     /// That of a graph that takes `inputs` and has a linear model behind such operators, which all else depends on.
     pub(super) fn of_graph(graph: &GraphProto, inputs: &[TensorSpec]) -> TractResult<Option<Self>> {
-        let Some(chain) = head::chain(graph, inputs)? else { return Ok(None) };
+        let Some(chain) = chain::chain(graph, inputs)? else { return Ok(None) };
         let Some(sums) = ops::linear::sums(chain.last)? else { return Ok(None) };
         let names = match sums.scores() {
             1 => vec![String::new()],

@@ -11,6 +11,7 @@
 //! steps for every number. (Only in tract's reductions and convolutions, and in ONNX Runtime's networks, may the last
 //! bits differ with the number of rows; `model inspect` measures by how much.)
 
+mod chain;
 mod choice;
 mod classes;
 mod dry_run;
@@ -36,7 +37,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_array::types::Float32Type;
 use arrow_schema::SchemaRef;
 use tract_onnx::model::{Onnx, OnnxOpRegister};
 use tract_onnx::pb::{GraphProto, ModelProto};
@@ -54,7 +54,7 @@ use super::{
     Signature, TensorSpec,
 };
 use crate::caught::caught;
-use crate::data::{ElementType, MiniBatch, Predictions};
+use crate::data::{MiniBatch, Predictions};
 
 /// Most rows of one run of a graph. Longer mini-batches are cut, so that what flows between operators stays in the
 /// processor's cache: networks are fastest near 1,000 rows and a third slower at 8,000.
@@ -149,7 +149,7 @@ impl OnnxScorer {
             let rows = end - start;
             let padded = if self.plan.rows() == Rows::Any { rows } else { most };
             let inputs = match &self.head {
-                Some(head) => head.eval(&gather::slices::<Float32Type>(features, start..end, ElementType::Float32)?)?,
+                Some(head) => head.eval(features, start..end)?,
                 None => self.inputs(features, start..end, padded)?,
             };
             let outputs = self.plan.run(inputs)?;
@@ -268,12 +268,10 @@ fn with_head(
     inputs: &[TensorSpec],
     directory: Option<&str>,
 ) -> Result<Option<Prepared>, String> {
-    let [TensorSpec { shape, .. }] = inputs else { return Ok(None) };
-    let [Dimension::Symbol(_), Dimension::Fixed(features)] = shape.as_slice() else { return Ok(None) };
     let Some(Split { head, rest, rest_inputs }) = guarded(|| head::split(model, inputs))? else { return Ok(None) };
     let prepared = guarded(|| {
         let plan = Plan::prepare(onnx.parse(&rest, directory)?.model, &rest_inputs, Rows::Any)?;
-        let dry_run = DryRun::new(&plan, |rows| head.eval(&vec![&vec![0.0; rows][..]; *features]))?;
+        let dry_run = DryRun::new(&plan, |rows| head.eval(&head.zeros(rows), 0..rows))?;
         Ok((plan, dry_run))
     });
     // What is wrong with the rest is told when the whole graph is prepared.

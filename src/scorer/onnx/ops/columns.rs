@@ -10,11 +10,30 @@ use super::{imputer, linear, scaler};
 /// Rows that are taken through a chain of operators at a time: what they hold stays in a core's nearest cache.
 pub(in super::super) const TILE: usize = 128;
 
+/// No place: a category that the model does not know.
+pub(in super::super) const ABSENT: u32 = u32::MAX;
+
+/// What the rows of a tile hold of one feature, or of those that are made of one category.
+pub(in super::super) enum Feature<'a> {
+    Numbers(&'a [f32]),
+    /// `width` features, of which the one at a row's place is 1 and all others are 0; all are when it is [`ABSENT`].
+    Category {
+        places: &'a [u32],
+        width: usize,
+    },
+}
+
+/// The columns of features that are all numbers.
+pub(super) fn numbers<'a>(features: &[Feature<'a>]) -> Vec<&'a [f32]> {
+    let column = |feature: &Feature<'a>| match feature {
+        Feature::Numbers(column) => *column,
+        Feature::Category { .. } => unreachable!("this scorer takes no categories"),
+    };
+    features.iter().map(column).collect()
+}
+
 /// An operator that changes each feature by itself.
 pub(in super::super) trait FeatureStep: Send + Sync {
-    /// The operator's name.
-    fn name(&self) -> &'static str;
-
     /// The number of features that it is made for; `None` when it takes any.
     fn features(&self) -> Option<usize>;
 
@@ -36,12 +55,22 @@ pub(in super::super) trait ColumnScorer: Send + Sync {
     /// Values of a row's scores, which `scores` makes.
     fn width(&self) -> usize;
 
-    /// Scores of the rows of `columns`, at most [`TILE`] of them: row-major `[rows, width]`, into `scores`, which is of
+    /// Whether it takes categories; else it takes numbers alone.
+    fn takes_categories(&self) -> bool {
+        false
+    }
+
+    /// Scores of the rows of `features`, at most [`TILE`] of them: row-major `[rows, width]`, into `scores`, which is of
     /// that length. They are, bit for bit, those of the same operator on a table.
-    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]);
+    fn scores(&self, features: &[Feature], scores: &mut [f32]);
 
     /// The outputs for the scores of all rows, shape `[N, width]`.
     fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>>;
+}
+
+/// Whether `node` may be a step.
+pub(in super::super) fn is_step(node: &NodeProto) -> bool {
+    matches!(node.op_type.as_str(), "Scaler" | "Imputer")
 }
 
 /// The step that `node` is, if it is one.
@@ -51,6 +80,13 @@ pub(in super::super) fn step(node: &NodeProto) -> TractResult<Option<Box<dyn Fea
         "Imputer" => imputer::FloatImputer::of(node)?.map(|imputer| Box::new(imputer) as Box<dyn FeatureStep>),
         _ => None,
     })
+}
+
+/// Whether `node` may be a scorer.
+pub(in super::super) fn is_scorer(node: &NodeProto) -> bool {
+    let names =
+        ["LinearClassifier", "LinearRegressor", "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"];
+    names.contains(&node.op_type.as_str())
 }
 
 /// The scorer that `node` is, if it is one.

@@ -74,10 +74,6 @@ vectorised! {
 }
 
 impl FeatureStep for FloatImputer {
-    fn name(&self) -> &'static str {
-        Imputer::NAME
-    }
-
     fn features(&self) -> Option<usize> {
         None
     }

@@ -4,7 +4,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::columns::{ColumnScorer, TILE};
+use super::columns::{ColumnScorer, Feature, TILE};
 use super::labels::Labels;
 use super::post_transform::{PostTransform, probit};
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, as_f32, built, rows_and_columns};
@@ -67,12 +67,17 @@ impl Linear {
         }
     }
 
-    /// The same for at most [`TILE`] rows that lie in `columns`, with the same bits.
-    fn scores_of_columns(&self, columns: &[&[f32]], scores: &mut [f32]) {
+    /// Whether features that are 0 may be left out: nothing comes of them, unless their weight is infinite.
+    fn takes_categories(&self) -> bool {
+        self.weights.iter().all(|weight| weight.is_finite())
+    }
+
+    /// The same for at most [`TILE`] rows of `features`, with the same bits.
+    fn scores_of_features(&self, features: &[Feature], scores: &mut [f32]) {
         let targets = self.targets();
         if self.mirrored {
             let sums = &mut [0.0; TILE][..scores.len() / 2];
-            dot_columns(Level::get(), columns, &self.weights[self.features..], sums);
+            dot_features(Level::get(), features, &self.weights[self.features..], sums);
             for (out, sum) in scores.chunks_exact_mut(2).zip(sums) {
                 let score = *sum + self.intercepts[1];
                 out[0] = -score;
@@ -81,7 +86,7 @@ impl Linear {
         } else {
             let sums = &mut [0.0; TILE][..scores.len() / targets];
             for (target, weights) in self.weights.chunks_exact(self.features).enumerate() {
-                dot_columns(Level::get(), columns, weights, sums);
+                dot_features(Level::get(), features, weights, sums);
                 for (out, sum) in scores.chunks_exact_mut(targets).zip(&mut *sums) {
                     out[target] = *sum + self.intercepts[target];
                 }
@@ -130,11 +135,27 @@ fn total(sums: [f32; LANES]) -> f32 {
 
 vectorised! {
     /// The dot product of `weights` with each of at most [`TILE`] rows, into `out`: the sums of [`dot`], in its order.
-    fn dot_columns(columns: &[&[f32]], weights: &[f32], out: &mut [f32]) {
+    fn dot_features(features: &[Feature], weights: &[f32], out: &mut [f32]) {
         let mut sums = [[0.0; TILE]; LANES];
-        for (index, (column, weight)) in columns.iter().zip(weights).enumerate() {
-            for (sum, x) in sums[index % LANES].iter_mut().zip(*column) {
-                *sum += x * weight;
+        let mut index = 0;
+        for feature in features {
+            match feature {
+                Feature::Numbers(column) => {
+                    let weight = weights[index];
+                    for (sum, x) in sums[index % LANES].iter_mut().zip(*column) {
+                        *sum += x * weight;
+                    }
+                    index += 1;
+                }
+                Feature::Category { places, width } => {
+                    let weights = &weights[index..index + width];
+                    for (row, place) in places.iter().enumerate().take(TILE) {
+                        if let Some(weight) = weights.get(*place as usize) {
+                            sums[(index + *place as usize) % LANES][row] += weight;
+                        }
+                    }
+                    index += width;
+                }
             }
         }
         let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
@@ -279,8 +300,12 @@ impl ColumnScorer for LinearClassifier {
         self.linear.targets()
     }
 
-    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
-        self.linear.scores_of_columns(columns, scores);
+    fn takes_categories(&self) -> bool {
+        self.linear.takes_categories()
+    }
+
+    fn scores(&self, features: &[Feature], scores: &mut [f32]) {
+        self.linear.scores_of_features(features, scores);
     }
 
     fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
@@ -364,8 +389,12 @@ impl ColumnScorer for LinearRegressor {
         self.linear.targets()
     }
 
-    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
-        self.linear.scores_of_columns(columns, scores);
+    fn takes_categories(&self) -> bool {
+        self.linear.takes_categories()
+    }
+
+    fn scores(&self, features: &[Feature], scores: &mut [f32]) {
+        self.linear.scores_of_features(features, scores);
     }
 
     fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
@@ -426,12 +455,49 @@ mod tests {
             let table: Vec<f32> = (0..rows * features).map(|i| value(i + 13)).collect();
             let columns: Vec<Vec<f32>> =
                 (0..features).map(|f| table.iter().skip(f).step_by(features).copied().collect()).collect();
-            let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+            let columns: Vec<Feature> = columns.iter().map(|column| Feature::Numbers(column)).collect();
             let (mut by_rows, mut by_columns) = (vec![0.0; rows * targets], vec![0.0; rows * targets]);
             linear.scores(&table, &mut by_rows);
-            linear.scores_of_columns(&columns, &mut by_columns);
+            linear.scores_of_features(&columns, &mut by_columns);
             let bits = |scores: &[f32]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&by_rows), bits(&by_columns));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn categories_give_what_their_zeros_and_ones_give(
+            widths in prop::collection::vec(0usize..12, 1..6),
+            places in prop::collection::vec(0u32..14, TILE * 6),
+            rows in 1usize..=TILE,
+            targets in 1usize..4,
+            seed in prop::collection::vec(-100f32..100.0, 64),
+        ) {
+            let value = |i: usize| seed[i % 61] * seed[(i / 61) % 64];
+            // A width of 0 stands for a number; places beyond a category's width for unknown ones.
+            let total: usize = widths.iter().map(|width| width.max(&1)).sum();
+            let weights: Vec<f32> = (0..targets * total).map(value).collect();
+            let linear = Linear::new(&NodeProto::default(), weights, (0..targets).map(value).collect()).unwrap();
+            let numbers: Vec<f32> = (0..rows).map(|row| value(row + 5)).collect();
+            let places: Vec<&[u32]> = places.chunks(TILE).map(|places| &places[..rows]).collect();
+            let feature = |(width, places): (&usize, _)| match *width {
+                0 => Feature::Numbers(&numbers),
+                width => Feature::Category { places, width },
+            };
+            let features: Vec<Feature> = widths.iter().zip(places.iter().copied()).map(feature).collect();
+            let mut table = Vec::new();
+            for row in 0..rows {
+                for (width, places) in widths.iter().zip(&places) {
+                    match *width {
+                        0 => table.push(numbers[row]),
+                        width => table.extend((0..width).map(|place| f32::from(places[row] as usize == place))),
+                    }
+                }
+            }
+            let (mut by_rows, mut by_features) = (vec![0.0; rows * targets], vec![0.0; rows * targets]);
+            linear.scores(&table, &mut by_rows);
+            linear.scores_of_features(&features, &mut by_features);
+            prop_assert_eq!(by_rows, by_features);
         }
     }
 

@@ -34,10 +34,6 @@ vectorised! {
 }
 
 impl FeatureStep for Scaler {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
     fn features(&self) -> Option<usize> {
         if self.scale.len() > 1 { Some(self.scale.len()) } else { None }
     }

@@ -6,7 +6,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::columns::ColumnScorer;
+use super::columns::{ColumnScorer, Feature, numbers};
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
 use super::tree_attributes::{Described, WeightAttributes, described};
@@ -135,8 +135,8 @@ impl ColumnScorer for TreeEnsembleRegressor {
         self.targets
     }
 
-    fn scores(&self, columns: &[&[f32]], scores: &mut [f32]) {
-        self.trees.sums_of_columns(columns, scores);
+    fn scores(&self, features: &[Feature], scores: &mut [f32]) {
+        self.trees.sums_of_columns(&numbers(features), scores);
     }
 
     fn finish(&self, scores: Tensor) -> TractResult<TVec<TValue>> {
