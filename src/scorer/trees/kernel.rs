@@ -1,12 +1,14 @@
 //! The fast ways through an ensemble, and which one to take.
 
+use std::ops::Range;
+
 use super::bit_vectors::BitVectors;
 use super::derived::Derived;
 use super::ensemble::TreeEnsemble;
 use super::flat::{Flat, FlatTree, flatten};
 use super::leaf_sets::MOST_LEAVES;
 use super::tile::{TILE, Tile};
-use super::walk::Walk;
+use super::walk::{Looks, Walk};
 use super::weight::Weight;
 use crate::simd::Level;
 
@@ -14,6 +16,10 @@ use crate::simd::Level;
 /// leaves, or walk together.
 const FEW_FOR_SETS: usize = 2;
 const FEW_FOR_WALKS: usize = 4;
+
+/// Rows that walk through a tree before those that come behind them: what walks look at of them stays in a core's second
+/// cache. With fewer rows a call, deep trees come from memory more often.
+pub const WALKED_ROWS: usize = 8 * TILE;
 
 /// Most columns of answers to questions of membership: with more, a tile leaves a core's caches.
 const MOST_DERIVED: usize = 1 << 14;
@@ -74,16 +80,10 @@ impl<W: Weight> Kernel<W> {
     pub fn sums_of_columns(&self, columns: &[&[f32]], sums: &mut [W]) {
         assert!(columns.len() >= self.features, "{} columns for trees that ask for {}", columns.len(), self.features);
         let columns = &columns[..self.features];
-        let mut tile = Tile::new(self.features, self.derived.len());
-        let mut start = 0;
-        for sums in sums.chunks_mut(TILE * self.targets) {
-            let end = start + sums.len() / self.targets;
-            let part: Vec<&[f32]> = columns.iter().map(|column| &column[start..end]).collect();
+        self.sums(sums, |tile, rows| {
+            let part: Vec<&[f32]> = columns.iter().map(|column| &column[rows.clone()]).collect();
             tile.take_columns(&part);
-            tile.derive(&self.derived);
-            self.sums(&tile, sums);
-            start = end;
-        }
+        });
     }
 
     /// The same for rows of `width` features each, row-major.
@@ -93,19 +93,37 @@ impl<W: Weight> Kernel<W> {
     /// When `width` is less than [`Self::features`].
     pub fn sums_of_rows(&self, rows: &[f32], width: usize, sums: &mut [W]) {
         assert!(width >= self.features, "rows of {width} features for trees that ask for {}", self.features);
-        let mut tile = Tile::new(self.features, self.derived.len());
-        for (rows, sums) in rows.chunks(TILE * width).zip(sums.chunks_mut(TILE * self.targets)) {
-            tile.take_rows(rows, width);
-            tile.derive(&self.derived);
-            self.sums(&tile, sums);
-        }
+        self.sums(sums, |tile, range| tile.take_rows(&rows[range.start * width..range.end * width], width));
     }
 
-    fn sums(&self, tile: &Tile, sums: &mut [W]) {
-        match &self.bit_vectors {
-            Some(bit_vectors) if tile.rows() > FEW_FOR_SETS => bit_vectors.sums(Level::get(), tile, sums),
-            None if tile.rows() > FEW_FOR_WALKS => self.walk.sums(Level::get(), tile, sums),
-            _ => self.walk.sums_of_few(tile, sums),
+    /// The sums for the rows that `take` puts into a tile.
+    fn sums(&self, sums: &mut [W], take: impl Fn(&mut Tile, Range<usize>)) {
+        let level = Level::get();
+        let rows = sums.len() / self.targets;
+        let mut tile = Tile::new(self.features, self.derived.len());
+        let fill = |tile: &mut Tile, start: usize| {
+            take(tile, start..rows.min(start + TILE));
+            tile.derive(&self.derived);
+        };
+        let few = if self.bit_vectors.is_some() { FEW_FOR_SETS } else { FEW_FOR_WALKS };
+        if rows <= few {
+            fill(&mut tile, 0);
+            self.walk.sums_of_few(level, &tile, sums);
+        } else if let Some(bit_vectors) = &self.bit_vectors {
+            for (start, sums) in (0..rows).step_by(TILE).zip(sums.chunks_mut(TILE * self.targets)) {
+                fill(&mut tile, start);
+                bit_vectors.sums(level, &tile, sums);
+            }
+        } else {
+            for (start, sums) in (0..rows).step_by(WALKED_ROWS).zip(sums.chunks_mut(WALKED_ROWS * self.targets)) {
+                let end = rows.min(start + WALKED_ROWS);
+                let looks = |start| {
+                    fill(&mut tile, start);
+                    self.walk.looks(level, &tile)
+                };
+                let tiles: Vec<Looks> = (start..end).step_by(TILE).map(looks).collect();
+                self.walk.sums(level, &tiles, sums);
+            }
         }
     }
 }
@@ -274,10 +292,10 @@ mod tests {
         for (level, many) in [(Level::Portable, true), (Level::Avx2, true), (Level::Avx512, true), (Level::Avx2, false)]
         {
             let walk = Walk::new(&trees, targets, features + derived.len(), many).unwrap();
-            walk.sums(level, &tile, sums);
+            walk.sums(level, &[walk.looks(level, &tile)], sums);
             assert_eq!(bits(sums), expected, "{}, {many}", level.name());
         }
-        kernel.walk.sums_of_few(&tile, sums);
+        kernel.walk.sums_of_few(Level::Portable, &tile, sums);
         assert_eq!(bits(sums), expected);
         if trees.iter().all(|tree| tree.leaves() <= MOST_LEAVES) {
             let bit_vectors = BitVectors::new(&trees, targets).unwrap();

@@ -21,6 +21,7 @@ mod derived;
 mod ensemble;
 mod flat;
 mod kernel;
+mod keys;
 mod leaf_sets;
 mod node_index;
 mod ranks;
@@ -36,7 +37,7 @@ mod weight;
 
 pub use build::TreeError;
 pub use ensemble::{Aggregate, Score, Threshold, TreeEnsemble};
-pub use kernel::Kernel;
+pub use kernel::{Kernel, WALKED_ROWS};
 pub use shap::{Scratch, Shap, ShapError};
 pub use spec::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 pub use value_set::ValueSet;

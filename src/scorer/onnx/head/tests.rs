@@ -12,13 +12,13 @@ use tract_onnx::prelude::*;
 
 use super::{declaration, split};
 use crate::data::ElementType;
-use crate::scorer::onnx::ops::columns::TILE;
 use crate::scorer::onnx::plan::{Plan, Rows};
 use crate::scorer::onnx::{gather, tract};
+use crate::scorer::trees::WALKED_ROWS;
 use crate::scorer::{Dimension, TensorSpec};
 
-/// More than two tiles.
-const ROWS: usize = 2 * TILE + 37;
+/// More than a tile of any scorer.
+const ROWS: usize = WALKED_ROWS + 37;
 
 enum Value<'a> {
     Int(i64),

@@ -12,7 +12,7 @@ use tract_onnx::prelude::*;
 use super::Head;
 use super::table::{Encoder, Part};
 use crate::data::ElementType;
-use crate::scorer::onnx::ops::columns::{ABSENT, Feature, TILE};
+use crate::scorer::onnx::ops::columns::{ABSENT, Feature};
 
 /// A column as it came.
 enum Column<'a> {
@@ -39,10 +39,12 @@ fn text(texts: &StringArray, row: usize) -> &str {
 
 /// Room for what the parts of a tile become, used again for every tile.
 struct Room {
-    /// [`TILE`] values for each part that does not lie in a column as it is.
+    /// Values of a tile for each part that does not lie in a column as it is.
     numbers: Vec<f32>,
-    /// [`TILE`] places for each category.
+    /// Places of a tile for each category.
     places: Vec<u32>,
+    /// Rows of a tile.
+    rows: usize,
 }
 
 impl Head {
@@ -56,12 +58,13 @@ impl Head {
         let width = self.scorer.width();
         let mut scores = Tensor::zero::<f32>(&[range.len(), width])?;
         {
+            let rows = self.scorer.rows().min(range.len()).max(1);
             let mut room =
-                Room { numbers: vec![0.0; self.numbers * TILE], places: vec![ABSENT; self.categories * TILE] };
+                Room { numbers: vec![0.0; self.numbers * rows], places: vec![ABSENT; self.categories * rows], rows };
             let mut view = scores.try_as_plain_ram_mut()?;
-            let tiles = view.as_slice_mut::<f32>()?.chunks_mut(width * TILE);
-            for (tile, start) in tiles.zip(range.clone().step_by(TILE)) {
-                let features = self.features(&columns, start..range.end.min(start + TILE), &mut room)?;
+            let tiles = view.as_slice_mut::<f32>()?.chunks_mut(width * rows);
+            for (tile, start) in tiles.zip(range.clone().step_by(rows)) {
+                let features = self.features(&columns, start..range.end.min(start + rows), &mut room)?;
                 self.scorer.scores(&features, tile);
             }
         }
@@ -75,8 +78,8 @@ impl Head {
         range: Range<usize>,
         room: &'a mut Room,
     ) -> TractResult<Vec<Feature<'a>>> {
-        let mut numbers = room.numbers.chunks_exact_mut(TILE);
-        let mut places = room.places.chunks_exact_mut(TILE);
+        let mut numbers = room.numbers.chunks_exact_mut(room.rows);
+        let mut places = room.places.chunks_exact_mut(room.rows);
         let mut features = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             let column = &columns[part.column];

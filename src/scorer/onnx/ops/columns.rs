@@ -7,8 +7,8 @@ use super::tree_classifier::TreeEnsembleClassifier;
 use super::tree_regressor::TreeEnsembleRegressor;
 use super::{imputer, linear, scaler};
 
-/// Rows that are taken through a chain of operators at a time: what they hold stays in a core's nearest cache.
-pub(in super::super) const TILE: usize = 128;
+/// Rows that are taken through operators at a time: what they hold stays in a core's nearest cache.
+pub(super) const TILE: usize = 128;
 
 /// No place: a category that the model does not know.
 pub(in super::super) const ABSENT: u32 = u32::MAX;
@@ -55,12 +55,17 @@ pub(in super::super) trait ColumnScorer: Send + Sync {
     /// Values of a row's scores, which `scores` makes.
     fn width(&self) -> usize;
 
+    /// Most rows that [`Self::scores`] takes at a time.
+    fn rows(&self) -> usize {
+        TILE
+    }
+
     /// Whether it takes categories; else it takes numbers alone.
     fn takes_categories(&self) -> bool {
         false
     }
 
-    /// Scores of the rows of `features`, at most [`TILE`] of them: row-major `[rows, width]`, into `scores`, which is of
+    /// Scores of the rows of `features`: row-major `[rows, width]`, into `scores`, which is of
     /// that length. They are, bit for bit, those of the same operator on a table.
     fn scores(&self, features: &[Feature], scores: &mut [f32]);
 

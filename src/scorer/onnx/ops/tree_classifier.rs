@@ -11,7 +11,7 @@ use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built, rows_and_columns};
 use super::tree_attributes::{WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
-use crate::scorer::trees::{Aggregate, Score, TreeEnsemble};
+use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
 pub(super) struct TreeEnsembleClassifier {
     trees: Trees,
@@ -70,6 +70,10 @@ impl ColumnScorer for TreeEnsembleClassifier {
 
     fn width(&self) -> usize {
         self.labels.len()
+    }
+
+    fn rows(&self) -> usize {
+        WALKED_ROWS
     }
 
     fn scores(&self, features: &[Feature], scores: &mut [f32]) {

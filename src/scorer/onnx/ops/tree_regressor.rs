@@ -11,7 +11,7 @@ use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
 use super::tree_attributes::{Described, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
-use crate::scorer::trees::{Aggregate, Score, TreeEnsemble};
+use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
 /// How leaf weights become an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,10 @@ impl ColumnScorer for TreeEnsembleRegressor {
 
     fn width(&self) -> usize {
         self.targets
+    }
+
+    fn rows(&self) -> usize {
+        WALKED_ROWS
     }
 
     fn scores(&self, features: &[Feature], scores: &mut [f32]) {
