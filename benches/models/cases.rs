@@ -16,7 +16,7 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    const fn of(goal: f64) -> Goal {
+    pub(crate) const fn of(goal: f64) -> Goal {
         Goal { avx512: goal, avx2: goal }
     }
 

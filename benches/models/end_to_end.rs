@@ -43,6 +43,23 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+/// The same against Ray Data, once: it takes minutes. It starts processes that outlive it, so only its seconds are known.
+pub(crate) fn measure_ray_data(bench: &Bench, table: &mut Table) -> Result<()> {
+    let input = data::parquet(&bench.data, ROWS, COLUMNS, Layout::Plain)?;
+    let ours = batchscore::run(bench, MODEL, &input, MINI_BATCH_SIZE, Output::File("predictions.txt"))?;
+    let mut command = bench.script("ray_data.py");
+    command.arg(bench.model(MODEL)).arg(&input).arg(bench.data.join("outputs/ray"));
+    command.stderr(Stdio::null());
+    let (run, text) = process::run(&mut command)?;
+    let Some(seconds) = text.lines().last().and_then(|line| line.trim().parse::<f64>().ok()) else {
+        return Err(format!("Ray Data's script says {text:?}").into());
+    };
+    let rounds = [(ours, Run { seconds, ..run })];
+    let line = line("seconds", &rounds, |run| run.seconds, Some(Goal::of(80.0)));
+    table.push(Line { peer: "Ray Data".to_owned(), ..line });
+    Ok(())
+}
+
 /// A line of the table from rounds of (ours, theirs).
 fn line(unit: &str, rounds: &[(Run, Run)], figure: impl Fn(&Run) -> f64, goal: Option<Goal>) -> Line {
     let median = |values: Vec<f64>| format!("{:.2} {unit}", Spread::of(values.into_iter()).median);

@@ -125,6 +125,10 @@ fn start() -> Result<()> {
     if wanted("end_to_end") {
         end_to_end::measure(&bench, &mut table)?;
     }
+    // Only by name: its packages are large, and it takes minutes.
+    if filters.iter().any(|filter| filter == "ray_data") {
+        end_to_end::measure_ray_data(&bench, &mut table)?;
+    }
     writeln!(std::io::stdout(), "\n{table}")?;
     Ok(())
 }
