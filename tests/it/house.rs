@@ -35,7 +35,7 @@ const HOMES: &[(&str, &str)] = &[
     ("indicatif", "report/"),
     ("tract_onnx", "scorer/onnx/"),
     ("foldhash", "scorer/onnx/ops/places.rs"),
-    ("prost", "scorer/onnx/onnx_runtime.rs"),
+    ("prost", "scorer/onnx/protobuf.rs"),
     // The name alone is also that of the engine.
     ("use ort", "scorer/onnx/onnx_runtime.rs"),
     ("regex_automata", "scorer/onnx/ops/pattern.rs"),

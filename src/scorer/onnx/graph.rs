@@ -11,8 +11,8 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use tract_onnx::prelude::Framework;
 
+use super::protobuf;
 use crate::scorer::{ModelError, OperatorCount};
 
 /// Operator domains whose names tract's register (which knows no domains) stands for.
@@ -124,7 +124,7 @@ fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
     if bytes.is_empty() {
         return Err("it is empty".to_owned());
     }
-    let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|error| format!("{error:#}"))?;
+    let model = protobuf::decode(bytes).map_err(|error| error.to_string())?;
     // Protobuf has no end mark: a file that is cut off between two fields parses, and so does much that is no model.
     if model.ir_version == 0 || model.opset_import.is_empty() {
         return Err("it names no ONNX version".to_owned());

@@ -28,6 +28,7 @@ mod onnx_runtime;
 mod ops;
 mod outputs;
 mod plan;
+mod protobuf;
 mod signature;
 #[cfg(test)]
 mod tests;

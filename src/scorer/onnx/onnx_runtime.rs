@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, TensorRef};
-use prost::Message;
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, ModelProto, OperatorSetIdProto};
 use tract_onnx::prelude::*;
 
 use super::plan::Idle;
+use super::protobuf;
 use crate::caught::caught;
 
 /// The library, ready to make sessions.
@@ -90,7 +90,7 @@ impl Sessions {
     pub(super) fn new(library: Library, model: &ModelProto, path: &Path, inputs: Vec<String>) -> Result<Self, String> {
         let source = match &model.graph {
             Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => {
-                Source::Bytes(without_zip_maps(model).encode_to_vec())
+                Source::Bytes(protobuf::encode(&without_zip_maps(model)))
             }
             Some(graph) if has_external_data(graph) => Source::File(path.to_path_buf()),
             // As they are in the file, with what newer versions of ONNX have added.

@@ -56,14 +56,26 @@ pub(super) fn split(model: &ModelProto, inputs: &[TensorSpec]) -> TractResult<Op
     }
     let head = Head::new(inputs, table.parts, operators(graph, &taken), scorer);
     let rest_inputs = outputs(&graph.node[last], &head)?;
-    let mut rest =
-        GraphProto { node: Vec::new(), input: rest_inputs.iter().map(declaration).collect(), ..graph.clone() };
+    // Not by cloning the graph: the trees of a head make up most of a file.
     let is_left = |index: &usize| *index != last && !taken.contains(index);
-    rest.node = (0..graph.node.len()).filter(is_left).map(|index| graph.node[index].clone()).collect();
+    let mut rest = GraphProto {
+        node: (0..graph.node.len()).filter(is_left).map(|index| graph.node[index].clone()).collect(),
+        name: graph.name.clone(),
+        initializer: graph.initializer.clone(),
+        input: rest_inputs.iter().map(declaration).collect(),
+        output: graph.output.clone(),
+        ..GraphProto::default()
+    };
     // Initialised values may be declared as inputs too.
     let is_given = |name: &str| inputs.iter().any(|input| input.name == name);
     rest.input.extend(graph.input.iter().filter(|input| !is_given(&input.name)).cloned());
-    Ok(Some(Split { head, rest: ModelProto { graph: Some(rest), ..model.clone() }, rest_inputs }))
+    let rest = ModelProto {
+        ir_version: model.ir_version,
+        opset_import: model.opset_import.clone(),
+        graph: Some(rest),
+        ..ModelProto::default()
+    };
+    Ok(Some(Split { head, rest, rest_inputs }))
 }
 
 /// The names of the nodes `taken` that do something to values, each once.
