@@ -90,7 +90,7 @@ impl Sessions {
     pub(super) fn new(library: Library, model: &ModelProto, path: &Path, inputs: Vec<String>) -> Result<Self, String> {
         let source = match &model.graph {
             Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => {
-                Source::Bytes(protobuf::encode(&without_zip_maps(model)))
+                Source::Bytes(protobuf::encode(without_zip_maps(model)))
             }
             Some(graph) if has_external_data(graph) => Source::File(path.to_path_buf()),
             // As they are in the file, with what newer versions of ONNX have added.

@@ -65,6 +65,8 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
             states: vec![State::Unseen; spec.nodes.len()],
             ensemble: TreeEnsemble::empty(spec.targets),
         };
+        layout.ensemble.nodes.reserve(spec.nodes.len());
+        layout.ensemble.weights.reserve(spec.weights.len());
         let mut trees = HashSet::new();
         let mut last = None;
         for (position, node) in spec.nodes.iter().enumerate() {

@@ -11,7 +11,7 @@
 #![expect(unsafe_code, reason = "the hottest loop of all, in vector instructions")]
 
 use super::flat::{FlatNode, FlatTree};
-use super::ranks::Ranks;
+use super::ranks::{RankQuestion, Ranks};
 use super::tile::{TILE, Tile};
 #[cfg(target_arch = "x86_64")]
 use super::vector::Avx2;
@@ -46,20 +46,22 @@ struct Question {
 impl LeafSets {
     /// For trees of at most [`MOST_LEAVES`]. Nothing when the tables would be too large to be numbered.
     pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>> + Clone) -> Option<Self> {
-        let ranks = Ranks::new(trees.clone())?;
+        let (ranks, of_splits) = Ranks::new(trees.clone())?;
         let mut made = LeafSets { ranks, questions: vec![], ends: vec![], trees: vec![] };
+        let mut of_splits = of_splits.into_iter();
         for tree in trees {
-            made.push(tree)?;
+            made.push(tree, &mut of_splits)?;
         }
         Some(made)
     }
 
-    fn push<W>(&mut self, tree: &FlatTree<W>) -> Option<()> {
+    /// Adds `tree`, for whose splits `of_splits` gives the questions.
+    fn push<W>(&mut self, tree: &FlatTree<W>, of_splits: &mut impl Iterator<Item = RankQuestion>) -> Option<()> {
         let sets = tree.leaves().div_ceil(SET);
         let mut questions: Vec<Vec<Question>> = vec![vec![]; sets];
-        for (node, ruled_out) in tree.nodes.iter().zip(left_leaves(tree)) {
-            let FlatNode::Split { feature, threshold, missing_is_right, .. } = *node else { continue };
-            let question = self.ranks.question(feature, missing_is_right, threshold)?;
+        let splits =
+            tree.nodes.iter().zip(left_leaves(tree)).filter(|(node, _)| matches!(node, FlatNode::Split { .. }));
+        for ((_, ruled_out), question) in splits.zip(of_splits) {
             for (set, questions) in questions.iter_mut().enumerate() {
                 let start = ruled_out.start.max(set * SET);
                 let end = ruled_out.end.min((set + 1) * SET);

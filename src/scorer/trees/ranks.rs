@@ -31,8 +31,6 @@ pub(super) struct Ranks {
     columns: Vec<Column>,
     /// For each column its thresholds, without repetitions.
     heaps: Vec<Heap>,
-    /// The questions that there are, by rising (feature, whether a missing value goes right, threshold).
-    known: Vec<(Asked, RankQuestion)>,
 }
 
 struct Column {
@@ -42,64 +40,70 @@ struct Column {
     steps: u32,
 }
 
-/// What a node asks; equal for nodes that ask the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Asked {
-    feature: u32,
-    missing_is_right: bool,
-    /// The threshold's bits, in an order that is that of the numbers.
-    threshold: i32,
-}
+/// What a node asks; equal for nodes that ask the same. From the highest bit on: the feature, whether a missing value goes
+/// right, and the threshold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked(u64);
 
 impl Asked {
-    fn new(feature: u32, missing_is_right: bool, threshold: f32) -> Self {
-        // Of two zeros, which compare as equal, one.
-        let bits = (threshold + 0.0).to_bits() as i32;
-        Asked { feature, missing_is_right, threshold: bits ^ (((bits >> 31) as u32) >> 1) as i32 }
+    /// Nothing when the feature's number has more than 31 bits.
+    fn new(feature: u32, missing_is_right: bool, threshold: f32) -> Option<Self> {
+        // Of two zeros, which compare as equal, one. Negative numbers are turned round, so that bits are in the order of
+        // the numbers.
+        let bits = (threshold + 0.0).to_bits();
+        let ordered = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+        let feature = (feature >> 31 == 0).then_some(u64::from(feature))?;
+        Some(Asked(feature << 33 | u64::from(missing_is_right) << 32 | u64::from(ordered)))
+    }
+
+    /// What a column is for: the feature, and whether a missing value goes right.
+    fn column(self) -> (u32, bool) {
+        ((self.0 >> 33) as u32, self.0 >> 32 & 1 == 1)
     }
 
     fn threshold(self) -> f32 {
-        f32::from_bits((self.threshold ^ (((self.threshold >> 31) as u32) >> 1) as i32) as u32)
+        let ordered = self.0 as u32;
+        f32::from_bits(if ordered >> 31 == 1 { ordered & !(1 << 31) } else { !ordered })
     }
 }
 
 impl Ranks {
-    /// For the splits of `trees`; nothing when they need too many columns.
-    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>>) -> Option<Self> {
+    /// For the splits of `trees`, with what to ask in place of each of them, in their order; nothing when they need too
+    /// many columns.
+    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>>) -> Option<(Self, Vec<RankQuestion>)> {
         let asked = |node: &FlatNode| match *node {
             FlatNode::Split { feature, threshold, missing_is_right, .. } => {
                 Some(Asked::new(feature, missing_is_right, threshold))
             }
             FlatNode::Leaf(_) => None,
         };
-        let mut all: Vec<Asked> = trees.flat_map(|tree| &tree.nodes).filter_map(asked).collect();
-        all.sort_unstable();
-        all.dedup();
-        let mut made = Ranks { columns: vec![], heaps: vec![], known: Vec::with_capacity(all.len()) };
-        let same_column = |a: &Asked, b: &Asked| (a.feature, a.missing_is_right) == (b.feature, b.missing_is_right);
-        for part in all.chunk_by(same_column).flat_map(|of_feature| of_feature.chunks(MOST)) {
-            let column = u16::try_from(made.columns.len()).ok()?;
-            made.known.extend(
-                part.iter().zip(LOWEST + 1..=i8::MAX).map(|(asked, least)| (*asked, RankQuestion { column, least })),
-            );
-            let (heap, steps) = search::heap(part.iter().map(|asked| asked.threshold()));
-            made.heaps.push(heap);
-            let (feature, missing_is_right) = (part[0].feature, part[0].missing_is_right);
-            made.columns.push(Column { feature, missing_is_right, steps });
+        // Each with its place among all.
+        let mut all: Vec<(Asked, u32)> = Vec::new();
+        for asked in trees.flat_map(|tree| &tree.nodes).filter_map(asked) {
+            all.push((asked?, u32::try_from(all.len()).ok()?));
         }
-        Some(made)
+        all.sort_unstable_by_key(|(asked, _)| *asked);
+        let mut made = Ranks { columns: vec![], heaps: vec![] };
+        let mut questions = vec![RankQuestion { column: 0, least: LOWEST }; all.len()];
+        for of_column in all.chunk_by(|(a, _), (b, _)| a.column() == b.column()) {
+            let thresholds: Vec<&[(Asked, u32)]> = of_column.chunk_by(|(a, _), (b, _)| a == b).collect();
+            for part in thresholds.chunks(MOST) {
+                let column = u16::try_from(made.columns.len()).ok()?;
+                for (same, least) in part.iter().zip(LOWEST + 1..=i8::MAX) {
+                    same.iter().for_each(|(_, place)| questions[*place as usize] = RankQuestion { column, least });
+                }
+                let (heap, steps) = search::heap(part.iter().map(|same| same[0].0.threshold()));
+                made.heaps.push(heap);
+                let (feature, missing_is_right) = of_column[0].0.column();
+                made.columns.push(Column { feature, missing_is_right, steps });
+            }
+        }
+        Some((made, questions))
     }
 
     /// Number of columns.
     pub(super) fn columns(&self) -> usize {
         self.columns.len()
-    }
-
-    /// What to ask of which column in place of a split of the trees that this was made for.
-    pub(super) fn question(&self, feature: u32, missing_is_right: bool, threshold: f32) -> Option<RankQuestion> {
-        let asked = Asked::new(feature, missing_is_right, threshold);
-        let place = self.known.binary_search_by_key(&asked, |(asked, _)| *asked).ok()?;
-        Some(self.known[place].1)
     }
 
     /// The ranks of the rows of `tile`, a column after the other.
@@ -140,9 +144,9 @@ mod tests {
         splits.extend((0..300).map(|i| (0, true, i as f32 / 7.0 - 20.0)));
         splits.extend([(0, false, -0.0), (0, true, 0.0), (0, false, f32::INFINITY), (0, false, 1e-45)]);
         splits.extend([(2, true, -1.5), (2, true, -1.5), (2, true, f32::MAX)]);
-        let ranks = Ranks::new([chain(&splits)].iter()).unwrap();
+        let (ranks, questions) = Ranks::new([chain(&splits)].iter()).unwrap();
         // 700 thresholds take three columns, 301 two, and two lie aside for another answer to missing values.
-        assert_eq!(ranks.columns(), 3 + 2 + 1 + 1);
+        assert_eq!((ranks.columns(), questions.len()), (3 + 2 + 1 + 1, splits.len()));
 
         let odd = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-45, -1.5, f32::MAX, 699.0, 254.0, 255.0];
         let mut rows: Vec<f32> = odd.iter().flat_map(|x| [*x; 3]).collect();
@@ -151,8 +155,8 @@ mod tests {
         tile.take_rows(&rows, 3);
         for level in [Level::Portable, Level::Avx2] {
             let of_tile = ranks.of(level, &tile);
-            for &(feature, missing_is_right, threshold) in &splits {
-                let RankQuestion { column, least } = ranks.question(feature, missing_is_right, threshold).unwrap();
+            for (&(feature, missing_is_right, threshold), question) in splits.iter().zip(&questions) {
+                let RankQuestion { column, least } = *question;
                 for row in 0..tile.rows() {
                     let x = rows[row * 3 + feature as usize];
                     let right = x > threshold || (x.is_nan() && missing_is_right);
@@ -161,6 +165,6 @@ mod tests {
                 }
             }
         }
-        assert!(ranks.question(1, false, 0.5).is_none() && ranks.question(1, true, 1.0).is_none());
+        assert!(Ranks::new([chain(&[(1 << 31, false, 0.0)])].iter()).is_none(), "no feature has such a number");
     }
 }

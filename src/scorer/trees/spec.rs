@@ -75,32 +75,3 @@ pub struct TreeSpec<T, W = T> {
     /// that is not known or not asked for.
     pub covers: Vec<f64>,
 }
-
-impl TreeSpec<f64> {
-    /// The same in float32; numbers that float32 does not have are rounded to it.
-    pub fn narrowed(&self) -> TreeSpec<f32> {
-        let split = |split: &Split<f64>| Split {
-            feature: split.feature,
-            comparison: split.comparison,
-            threshold: split.threshold as f32,
-            if_true: split.if_true,
-            if_false: split.if_false,
-            missing_is_true: split.missing_is_true,
-        };
-        let node =
-            |node: &NodeSpec<f64>| NodeSpec { tree: node.tree, node: node.node, split: node.split.as_ref().map(split) };
-        let weight = |leaf: &LeafWeight<f64>| LeafWeight {
-            tree: leaf.tree,
-            node: leaf.node,
-            target: leaf.target,
-            weight: leaf.weight as f32,
-        };
-        TreeSpec {
-            nodes: self.nodes.iter().map(node).collect(),
-            weights: self.weights.iter().map(weight).collect(),
-            targets: self.targets,
-            sets: self.sets.iter().map(ValueSet::narrowed).collect(),
-            covers: self.covers.clone(),
-        }
-    }
-}

@@ -46,7 +46,7 @@ impl<T: Threshold> ValueSet<T> {
 
 impl ValueSet<f64> {
     /// The same set of float32 values; ends that float32 does not have are rounded to it.
-    pub(super) fn narrowed(&self) -> ValueSet<f32> {
+    pub fn narrowed(&self) -> ValueSet<f32> {
         ValueSet::of_ranges(self.ranges.iter().map(|range| range.map(|x| x as f32)))
     }
 }

@@ -9,7 +9,7 @@ use super::columns::{ColumnScorer, Feature, numbers};
 use super::labels::Labels;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built, rows_and_columns};
-use super::tree_attributes::{WeightAttributes, described};
+use super::tree_attributes::{Reals, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
@@ -37,14 +37,14 @@ impl TreeEnsembleClassifier {
             weights: "class_weights",
             weights_as_tensor: "class_weights_as_tensor",
         };
-        let described = described(node, &names, labels.len())?;
-        let trees = Trees::new(node, &described)?;
-        let base_values = trees.base_values.values.len();
+        let base_values = Reals::of(node, "base_values", "base_values_as_tensor")?;
+        let described = described(node, &names, labels.len(), &base_values)?;
+        let trees = Trees::new(node, &described, base_values)?;
+        let base_values = trees.base_values.len();
         node.expect_attr("base_values", base_values <= labels.len(), "no more values than classes")?;
         node.expect(labels.len() > 1, "at least two class labels")?;
-        let weights = &described.spec.weights;
-        let binary = labels.len() == 2 && weights.windows(2).all(|pair| pair[0].target == pair[1].target);
-        let all_positive = weights.iter().all(|leaf| leaf.weight >= 0.0);
+        let binary = labels.len() == 2 && described.is_for_one_target();
+        let all_positive = described.is_positive();
         Ok(TreeEnsembleClassifier { trees, labels, post_transform: PostTransform::of(node)?, binary, all_positive })
     }
 

@@ -19,7 +19,7 @@ pub(super) struct Trees {
     /// The fast way through `narrow`.
     pub(super) kernel: Option<Kernel>,
     wide: OnceLock<TreeEnsemble<f64>>,
-    pub(super) base_values: Reals,
+    pub(super) base_values: Reals<'static>,
 }
 
 /// What is done with the aggregates of the leaves' weights.
@@ -70,18 +70,17 @@ impl Real for f64 {
 }
 
 impl Trees {
-    pub(super) fn new(node: &NodeProto, described: &Described) -> TractResult<Self> {
-        let base_values = Reals::of(node, "base_values", "base_values_as_tensor")?;
-        let wide = OnceLock::new();
+    pub(super) fn new(node: &NodeProto, described: &Described, base_values: Reals) -> TractResult<Self> {
         let context = || format!("node {:?}, {}", node.name, node.op_type);
-        let narrow = if described.is_f64 || base_values.is_f64 {
-            let _ = wide.set(TreeEnsemble::build(&described.spec).with_context(context)?);
-            None
-        } else {
-            Some(TreeEnsemble::build(&described.spec.narrowed()).with_context(context)?)
-        };
+        let (mut narrow, wide) = (None, OnceLock::new());
+        match described {
+            Described::F32(spec) => narrow = Some(TreeEnsemble::build(spec).with_context(context)?),
+            Described::F64(spec) => {
+                let _ = wide.set(TreeEnsemble::build(spec).with_context(context)?);
+            }
+        }
         let kernel = narrow.as_ref().and_then(Kernel::new);
-        Ok(Trees { narrow, kernel, wide, base_values })
+        Ok(Trees { narrow, kernel, wide, base_values: base_values.into_owned() })
     }
 
     /// The kernel and its trees, for sums of float32.
@@ -119,7 +118,12 @@ impl Trees {
         let scored: Vec<bool> = (0..targets).map(|target| kernel.is_scored(target)).collect();
         let score = |(index, sum): (usize, &f32)| Score { value: *sum, scored: scored[index % targets] };
         let scores: Vec<Score<f32>> = sums.iter().enumerate().map(score).collect();
-        finish.finish(&scores, &self.base_values.f32(), trees)
+        finish.finish(&scores, self.narrow_base_values()?, trees)
+    }
+
+    /// The base values, for trees in float32.
+    fn narrow_base_values(&self) -> TractResult<&[f32]> {
+        self.base_values.f32().context("base values of float64 make trees wide")
     }
 
     /// Runs the rows of `input` through the trees and finishes them.
@@ -141,7 +145,7 @@ impl Trees {
                     kernel.sums_of_rows(rows, width, &mut sums);
                     return self.finish_sums(&sums, finish);
                 }
-                run(name, trees, rows, input.shape(), aggregate, &self.base_values.f32(), finish)
+                run(name, trees, rows, input.shape(), aggregate, self.narrow_base_values()?, finish)
             }
             narrow => {
                 let empty = || Err(format_err!("{name} has no trees"));
@@ -152,7 +156,7 @@ impl Trees {
                 };
                 let input = input.cast_to::<f64>()?;
                 let rows = input.try_as_plain_ram()?.as_slice::<f64>()?;
-                run(name, trees, rows, input.shape(), aggregate, &self.base_values.values, finish)
+                run(name, trees, rows, input.shape(), aggregate, &self.base_values.f64(), finish)
             }
         }
     }

@@ -8,8 +8,9 @@ use tract_onnx::tract_hir::internal::*;
 use super::post_transform::PostTransform;
 use super::row_operator::Built;
 use super::tree_attributes::{Described, Reals, indices, missing_is_true, tensor};
+use super::tree_ensemble::Trees;
 use super::tree_regressor::{Function, TreeEnsembleRegressor};
-use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec, ValueSet};
+use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, Threshold, TreeSpec, ValueSet};
 
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
     TreeEnsembleRegressor::version_5(node)?.built(node)
@@ -34,7 +35,8 @@ impl TreeEnsembleRegressor {
             4 => PostTransform::Probit,
             _ => return node.bail_attr("post_transform", "expected a number from 0 to 4"),
         };
-        Self::new(node, &described(node, targets)?, function, post_transform)
+        let trees = Trees::new(node, &described(node, targets)?, Reals::F32(Cow::default()))?;
+        Self::new(node, trees, targets, function, post_transform)
     }
 }
 
@@ -45,10 +47,26 @@ fn described(node: &NodeProto, targets: usize) -> TractResult<Described> {
     };
     let (thresholds, weights) = (reals("nodes_splits")?, reals("leaf_weights")?);
     let sets = match tensor(node, "membership_values")? {
-        Some(values) => sets(&Reals::of_tensor(&values)?.values),
+        Some(values) => sets(&Reals::of_tensor(&values)?.f64()),
         None => vec![],
     };
-    let (len, leaves) = (thresholds.values.len(), weights.values.len());
+    Ok(match (thresholds.f32(), weights.f32()) {
+        (Some(thresholds), Some(weights)) => {
+            let sets = sets.iter().map(ValueSet::narrowed).collect();
+            Described::F32(spec(node, targets, sets, thresholds, weights)?)
+        }
+        _ => Described::F64(spec(node, targets, sets, &thresholds.f64(), &weights.f64())?),
+    })
+}
+
+fn spec<T: Threshold>(
+    node: &NodeProto,
+    targets: usize,
+    sets: Vec<ValueSet<T>>,
+    thresholds: &[T],
+    weights: &[T],
+) -> TractResult<TreeSpec<T>> {
+    let (len, leaves) = (thresholds.len(), weights.len());
     let layout = Layout {
         node,
         comparisons: comparisons(node, len)?,
@@ -57,8 +75,8 @@ fn described(node: &NodeProto, targets: usize) -> TractResult<Described> {
         if_false: children(node, "nodes_falsenodeids", "nodes_falseleafs", len, leaves)?,
         missing_is_true: missing_is_true(node, len)?,
         leaf_targets: indices(node, "leaf_targetids", leaves)?,
-        thresholds: &thresholds.values,
-        weights: &weights.values,
+        thresholds,
+        weights,
     };
     let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets, covers: vec![] };
     let mut met = vec![false; len];
@@ -67,7 +85,7 @@ fn described(node: &NodeProto, targets: usize) -> TractResult<Described> {
         let Some(root) = root else { return node.bail_attr("tree_roots", &format!("expected numbers below {len}")) };
         layout.tree(tree, root, &mut met, &mut spec)?;
     }
-    Ok(Described { spec, is_f64: thresholds.is_f64 || weights.is_f64 })
+    Ok(spec)
 }
 
 /// The sets, which NaN keeps apart.
@@ -121,7 +139,7 @@ fn children(node: &NodeProto, ids: &str, leaves: &str, nodes: usize, count: usiz
 }
 
 /// The attributes, by node and by leaf.
-struct Layout<'a> {
+struct Layout<'a, T> {
     node: &'a NodeProto,
     comparisons: Vec<Comparison>,
     features: Vec<usize>,
@@ -129,14 +147,14 @@ struct Layout<'a> {
     if_false: Vec<Child>,
     missing_is_true: Vec<bool>,
     leaf_targets: Vec<usize>,
-    thresholds: &'a [f64],
-    weights: &'a [f64],
+    thresholds: &'a [T],
+    weights: &'a [T],
 }
 
-impl Layout<'_> {
+impl<T: Threshold> Layout<'_, T> {
     /// Adds the tree at `root` to `spec`. Leaves are numbered in the order in which they are met, behind all nodes: one
     /// that two nodes lead to becomes two.
-    fn tree(&self, tree: i64, root: usize, met: &mut [bool], spec: &mut TreeSpec<f64>) -> TractResult<()> {
+    fn tree(&self, tree: i64, root: usize, met: &mut [bool], spec: &mut TreeSpec<T>) -> TractResult<()> {
         let mut open = vec![root];
         let mut next_leaf = met.len() as i64;
         while let Some(place) = open.pop() {

@@ -1,7 +1,5 @@
 //! `ai.onnx.ml.TreeEnsembleRegressor`, and what `TreeEnsemble` does like it: sums or extremes of leaf weights, with base values.
 
-use std::collections::HashSet;
-
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -9,7 +7,7 @@ use tract_onnx::tract_hir::internal::*;
 use super::columns::{ColumnScorer, Feature, numbers};
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
-use super::tree_attributes::{Described, WeightAttributes, described};
+use super::tree_attributes::{Reals, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
@@ -66,26 +64,26 @@ impl TreeEnsembleRegressor {
             weights: "target_weights",
             weights_as_tensor: "target_weights_as_tensor",
         };
-        let mut described = described(node, &names, targets)?;
+        let base_values = Reals::of(node, "base_values", "base_values_as_tensor")?;
+        let mut described = described(node, &names, targets, &base_values)?;
         if targets == 1 {
             // Of a leaf's weights ONNX Runtime takes the first when there is but one target. scikit-learn's exporter gives
             // some leaves theirs several times.
-            let mut met = HashSet::new();
-            described.spec.weights.retain(|leaf| met.insert((leaf.tree, leaf.node)));
+            described.keep_first_weights();
         }
-        Self::new(node, &described, function, PostTransform::of(node)?)
+        let trees = Trees::new(node, &described, base_values)?;
+        Self::new(node, trees, targets, function, PostTransform::of(node)?)
     }
 
     /// The operator that `node` is, with trees and attributes as read from it.
     pub(super) fn new(
         node: &NodeProto,
-        described: &Described,
+        trees: Trees,
+        targets: usize,
         function: Function,
         post_transform: PostTransform,
     ) -> TractResult<Self> {
-        let targets = described.spec.targets;
         node.expect_attr("n_targets", targets > 0, "at least one target")?;
-        let trees = Trees::new(node, described)?;
         let as_input = node.op_type == "TreeEnsemble";
         Ok(TreeEnsembleRegressor { trees, targets, function, post_transform, as_input })
     }
