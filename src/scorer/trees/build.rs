@@ -63,6 +63,7 @@ impl<T: Threshold, W: Threshold> TreeEnsemble<T, W> {
             index,
             weights,
             states: vec![State::Unseen; spec.nodes.len()],
+            open: vec![],
             ensemble: TreeEnsemble::empty(spec.targets),
         };
         layout.ensemble.nodes.reserve(spec.nodes.len());
@@ -88,6 +89,14 @@ enum State {
     Done(u32),
 }
 
+/// A step of laying out a tree, about the node at a position.
+enum Step {
+    /// Give it a place, unless it has one.
+    Meet(usize),
+    /// Link it to its children, which have places.
+    Close { position: usize, place: u32, children: [usize; 2] },
+}
+
 /// The work in progress. Converters of LightGBM let nodes share a child (one test for each category of a set, one child
 /// for all), so that a node may be met more than once; only a path that comes back to itself is a mistake.
 struct Layout<'s, T, W> {
@@ -95,36 +104,43 @@ struct Layout<'s, T, W> {
     index: NodeIndex,
     weights: NodeWeights<W>,
     states: Vec<State>,
+    /// What is to be done for the tree at hand.
+    open: Vec<Step>,
     ensemble: TreeEnsemble<T, W>,
 }
 
 impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
     /// Lays out the tree whose root is the node at `root`, without recursion: a malformed tree may be very deep.
     fn tree(&mut self, root: usize) -> Result<(), TreeError> {
-        // Nodes to be met (`None`), and places of nodes whose children are being laid out.
-        let mut stack = vec![(root, None)];
-        while let Some((position, place)) = stack.pop() {
-            let spec = &self.spec.nodes[position];
-            match place {
-                None => match self.states[position] {
+        // `open` is empty when a tree is done; it is kept for the next one's sake.
+        let mut open = std::mem::take(&mut self.open);
+        open.push(Step::Meet(root));
+        while let Some(step) = open.pop() {
+            match step {
+                Step::Meet(position) => match self.states[position] {
                     State::Done(_) => {}
-                    State::Open => return Err(TreeError::Cycle { tree: spec.tree, node: spec.node }),
+                    State::Open => {
+                        let spec = &self.spec.nodes[position];
+                        return Err(TreeError::Cycle { tree: spec.tree, node: spec.node });
+                    }
                     State::Unseen => {
                         let place = self.place(position)?;
+                        let spec = &self.spec.nodes[position];
                         if let Some(split) = &spec.split {
+                            let children = [self.child(spec, split.if_true)?, self.child(spec, split.if_false)?];
                             self.states[position] = State::Open;
-                            stack.push((position, Some(place)));
+                            open.push(Step::Close { position, place, children });
                             // The last pushed is laid out first, and so comes next in memory.
-                            stack.push((self.child(spec, split.if_true)?, None));
-                            stack.push((self.child(spec, split.if_false)?, None));
+                            open.extend(children.map(Step::Meet));
                         } else {
                             self.states[position] = State::Done(place);
                         }
                     }
                 },
-                Some(place) => self.close(position, place)?,
+                Step::Close { position, place, children } => self.close(position, place, children)?,
             }
         }
+        self.open = open;
         let State::Done(root) = self.states[root] else { unreachable!("the walk ends with the root") };
         self.ensemble.roots.push(root);
         Ok(())
@@ -174,14 +190,14 @@ impl<T: Threshold, W: Threshold> Layout<'_, T, W> {
     }
 
     /// Links the node at `position` to its children, which are laid out.
-    fn close(&mut self, position: usize, place: u32) -> Result<(), TreeError> {
+    fn close(&mut self, position: usize, place: u32, children: [usize; 2]) -> Result<(), TreeError> {
         let spec = &self.spec.nodes[position];
         let Some(split) = &spec.split else { return Ok(()) };
-        let of = |child: i64| match self.states[self.child(spec, child)?] {
+        let of = |child: usize| match self.states[child] {
             State::Done(place) => Ok(place),
-            _ => Err(TreeError::Cycle { tree: spec.tree, node: child }),
+            _ => Err(TreeError::Cycle { tree: spec.tree, node: self.spec.nodes[child].node }),
         };
-        let (yes, no) = (of(split.if_true)?, of(split.if_false)?);
+        let (yes, no) = (of(children[0])?, of(children[1])?);
         if let Node::Split { if_true, if_false, if_missing, .. } = &mut self.ensemble.nodes[place as usize] {
             // Every comparison with NaN is false but `!=`.
             let missing_is_true = split.missing_is_true || split.comparison == Comparison::NotEqual;

@@ -55,10 +55,15 @@ pub(super) fn flatten<W: Weight>(ensemble: &TreeEnsemble<f32, W>) -> Option<Flat
     let mut met = vec![false; ensemble.nodes.len()];
     let features = ensemble.features().max(1);
     let mut questions = Questions::default();
+    // A tree has as many nodes as lie before the next one's root, if none is shared.
+    let ends = ensemble.roots.iter().skip(1).copied().chain([ensemble.nodes.len() as u32]);
     let trees = ensemble
         .roots
         .iter()
-        .map(|root| flatten_tree(ensemble, *root, features, &mut met, &mut questions))
+        .zip(ends)
+        .map(|(root, end)| {
+            flatten_tree(ensemble, *root, end.saturating_sub(*root) as usize, features, &mut met, &mut questions)
+        })
         .collect::<Option<_>>()?;
     Some(Flat { trees, features, derived: questions.finish() })
 }
@@ -66,11 +71,13 @@ pub(super) fn flatten<W: Weight>(ensemble: &TreeEnsemble<f32, W>) -> Option<Flat
 fn flatten_tree<W: Weight>(
     ensemble: &TreeEnsemble<f32, W>,
     root: u32,
+    nodes: usize,
     features: usize,
     met: &mut [bool],
     questions: &mut Questions,
 ) -> Option<FlatTree<W>> {
-    let mut tree = FlatTree { nodes: vec![], targets: vec![], weights: vec![] };
+    let mut tree =
+        FlatTree { nodes: Vec::with_capacity(nodes), targets: vec![], weights: Vec::with_capacity(nodes / 2 + 1) };
     let mut leaves = 0;
     // Places in the ensemble, each with the flat node that waits for it and on which side. Without recursion: trees may
     // be very deep.

@@ -49,31 +49,34 @@ impl LeafSets {
         let (ranks, of_splits) = Ranks::new(trees.clone())?;
         let mut made = LeafSets { ranks, questions: vec![], ends: vec![], trees: vec![] };
         let mut of_splits = of_splits.into_iter();
+        let mut of_sets = vec![vec![]; MOST_LEAVES.div_ceil(SET)];
         for tree in trees {
-            made.push(tree, &mut of_splits)?;
+            made.push(tree, &mut of_splits, &mut of_sets)?;
         }
         Some(made)
     }
 
-    /// Adds `tree`, for whose splits `of_splits` gives the questions.
-    fn push<W>(&mut self, tree: &FlatTree<W>, of_splits: &mut impl Iterator<Item = RankQuestion>) -> Option<()> {
-        let sets = tree.leaves().div_ceil(SET);
-        let mut questions: Vec<Vec<Question>> = vec![vec![]; sets];
+    /// Adds `tree`, for whose splits `of_splits` gives the questions. `of_sets` are empty before and behind.
+    fn push<W>(
+        &mut self,
+        tree: &FlatTree<W>,
+        of_splits: &mut impl Iterator<Item = RankQuestion>,
+        of_sets: &mut [Vec<Question>],
+    ) -> Option<()> {
+        let questions = &mut of_sets[..tree.leaves().div_ceil(SET)];
         let splits =
             tree.nodes.iter().zip(left_leaves(tree)).filter(|(node, _)| matches!(node, FlatNode::Split { .. }));
         for ((_, ruled_out), question) in splits.zip(of_splits) {
-            for (set, questions) in questions.iter_mut().enumerate() {
+            for set in ruled_out.start / SET..ruled_out.end.div_ceil(SET) {
                 let start = ruled_out.start.max(set * SET);
                 let end = ruled_out.end.min((set + 1) * SET);
-                if start < end {
-                    let ones = u8::MAX >> (SET - (end - start));
-                    let kept = !(ones << (start - set * SET));
-                    questions.push(Question { column: question.column, least: question.least, kept });
-                }
+                let ones = u8::MAX >> (SET - (end - start));
+                let kept = !(ones << (start - set * SET));
+                questions[set].push(Question { column: question.column, least: question.least, kept });
             }
         }
-        for questions in questions.into_iter().rev() {
-            self.questions.extend(questions);
+        for questions in questions.iter_mut().rev() {
+            self.questions.append(questions);
             self.ends.push(u32::try_from(self.questions.len()).ok()?);
         }
         self.trees.push(u32::try_from(self.ends.len()).ok()?);

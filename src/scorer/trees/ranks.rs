@@ -70,7 +70,9 @@ impl Asked {
 impl Ranks {
     /// For the splits of `trees`, with what to ask in place of each of them, in their order; nothing when they need too
     /// many columns.
-    pub(super) fn new<'t, W: 't>(trees: impl Iterator<Item = &'t FlatTree<W>>) -> Option<(Self, Vec<RankQuestion>)> {
+    pub(super) fn new<'t, W: 't>(
+        trees: impl Iterator<Item = &'t FlatTree<W>> + Clone,
+    ) -> Option<(Self, Vec<RankQuestion>)> {
         let asked = |node: &FlatNode| match *node {
             FlatNode::Split { feature, threshold, missing_is_right, .. } => {
                 Some(Asked::new(feature, missing_is_right, threshold))
@@ -78,7 +80,8 @@ impl Ranks {
             FlatNode::Leaf(_) => None,
         };
         // Each with its place among all.
-        let mut all: Vec<(Asked, u32)> = Vec::new();
+        let splits = trees.clone().map(|tree| tree.leaves() - 1).sum();
+        let mut all: Vec<(Asked, u32)> = Vec::with_capacity(splits);
         for asked in trees.flat_map(|tree| &tree.nodes).filter_map(asked) {
             all.push((asked?, u32::try_from(all.len()).ok()?));
         }
