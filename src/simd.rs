@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use thiserror::Error;
+
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -20,6 +22,15 @@ pub enum Level {
 /// The environment variable that caps the level: `portable`, `avx2` or `avx512`.
 pub const VARIABLE: &str = "BATCHSCORE_SIMD";
 
+/// The environment names a level that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{VARIABLE} is {0:?}, which names no vector instructions: set it to portable, avx2 or avx512, or not at all")]
+pub struct UnknownLevel(String);
+
+fn named() -> String {
+    std::env::var_os(VARIABLE).unwrap_or_default().to_string_lossy().into_owned()
+}
+
 impl Level {
     /// The level's name in messages and in the environment.
     pub fn name(self) -> &'static str {
@@ -30,16 +41,26 @@ impl Level {
         }
     }
 
-    /// The best level of this processor that the environment allows; looked up once.
+    /// The best level of this processor that the environment allows; looked up once. What [`Level::check_environment`]
+    /// refuses allows all.
     pub fn get() -> Level {
         static LEVEL: OnceLock<Level> = OnceLock::new();
-        *LEVEL.get_or_init(|| Level::of_processor().min(Level::cap(std::env::var(VARIABLE).ok().as_deref())))
+        *LEVEL.get_or_init(|| Level::of_processor().min(Level::cap(&named()).unwrap_or(Level::Avx512)))
     }
 
-    /// The highest level that `name` allows; anything but a level's name allows all.
-    fn cap(name: Option<&str>) -> Level {
-        let lower = [Level::Portable, Level::Avx2].into_iter().find(|level| name == Some(level.name()));
-        lower.unwrap_or(Level::Avx512)
+    /// Fails when the environment names a level that does not exist.
+    pub fn check_environment() -> Result<(), UnknownLevel> {
+        Level::cap(&named()).map(|_| ())
+    }
+
+    /// The highest level that `name` allows; all when it is empty.
+    fn cap(name: &str) -> Result<Level, UnknownLevel> {
+        let levels = [Level::Portable, Level::Avx2, Level::Avx512];
+        match levels.into_iter().find(|level| name == level.name()) {
+            Some(level) => Ok(level),
+            None if name.is_empty() => Ok(Level::Avx512),
+            None => Err(UnknownLevel(name.to_owned())),
+        }
     }
 
     /// The best level of this processor.
@@ -129,8 +150,9 @@ mod tests {
 
     #[test]
     fn a_name_caps_the_level() {
-        let caps = [Some("portable"), Some("avx2"), Some("avx512"), Some("sse"), None].map(Level::cap);
-        assert_eq!(caps, [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512, Level::Avx512]);
+        let caps = ["portable", "avx2", "avx512", ""].map(Level::cap);
+        assert_eq!(caps, [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512].map(Ok));
+        assert!(Level::cap("AVX2").unwrap_err().to_string().contains("portable, avx2 or avx512"));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit_code::ExitCode;
 
+use crate::simd::Level;
+
 /// Scores data with a model, in mini-batches.
 #[derive(Debug, Parser)]
 #[command(name = "batchscore", version, about, propagate_version = true, max_term_width = 100)]
@@ -33,7 +35,12 @@ enum Command {
 pub fn main() -> ExitCode {
     allocator::keep_freed_blocks();
     // Usage errors, --help and --version end the process here, with clap's codes 2 and 0.
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Err(error) = Level::check_environment() {
+        complain(&error);
+        return ExitCode::Usage;
+    }
+    match command {
         Command::Run(args) => run::run(*args),
         Command::Model { command } => model::run(&command),
     }

@@ -120,6 +120,15 @@ fn results_do_not_depend_on_the_processors_vectors() {
 }
 
 #[test]
+fn vector_instructions_that_do_not_exist_are_refused() {
+    let scene = Scene::new();
+    let file = scene.model("plain_network");
+    scene.copy("tests/models/plain_network.input.csv", "data.csv");
+    let run = scene.run().model(&file).input("data.csv").env("BATCHSCORE_SIMD", "avx");
+    run.exits(2).says(&["BATCHSCORE_SIMD", "\"avx\"", "portable, avx2 or avx512"]);
+}
+
+#[test]
 fn an_unsupported_operator_is_named() {
     for (model, operator) in
         [("unsupported_operator", "ai.onnx.ml.NoSuchOp"), ("unsupported_domain", "com.example.NoSuchOp")]
