@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use super::cells::without_json;
 use super::layout::{Layout, RAW_JSON, Scored, Source};
 use super::{OutputError, OutputFormat};
-use crate::data::RowNumbers;
+use crate::data::{InputFile, RowNumbers};
 
 /// The columns as a binary format writes them: JSON text is plain text there.
 pub(super) fn binary_schema(layout: &Layout) -> SchemaRef {
@@ -67,7 +67,10 @@ pub(super) fn batch(layout: &Layout, schema: &SchemaRef, scored: &Scored) -> Res
     for (index, source) in layout.sources().iter().enumerate() {
         let array = match (source, column(layout, scored, index, schema.field(index))?) {
             (_, Some(array)) => array,
-            (Source::File, None) => file_column(scored, rows)?,
+            (Source::File, None) => {
+                check_file_column(&scored.file, rows)?;
+                file_column(&scored.file, rows)
+            }
             (_, None) => row_column(&scored.rows, rows),
         };
         columns.push(array);
@@ -79,7 +82,12 @@ pub(super) fn batch(layout: &Layout, schema: &SchemaRef, scored: &Scored) -> Res
 
 /// What the rows of `batch` take in memory, whatever larger buffers they are a part of.
 pub(super) fn size(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
+    batch.columns().iter().map(|column| column_size(column)).sum()
+}
+
+/// What `column` takes in memory, whatever larger buffers it is a part of.
+pub(super) fn column_size(column: &dyn Array) -> usize {
+    column.to_data().get_slice_memory_size().unwrap_or(0)
 }
 
 /// The row numbers as a column. They fit: no file has 2^63 rows.
@@ -90,14 +98,18 @@ pub(super) fn row_column(numbers: &RowNumbers, rows: usize) -> ArrayRef {
     })
 }
 
-fn file_column(scored: &Scored, rows: usize) -> Result<ArrayRef, OutputError> {
-    let name = scored.file.name.as_str();
-    if name.len().saturating_mul(rows) > i32::MAX as usize {
+/// The name of `file` as a column, which [`check_file_column`] takes.
+pub(super) fn file_column(file: &InputFile, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::new_repeated(&file.name, rows))
+}
+
+fn check_file_column(file: &InputFile, rows: usize) -> Result<(), OutputError> {
+    if file.name.len().saturating_mul(rows) > i32::MAX as usize {
         return Err(OutputError::Value {
-            file: name.to_owned(),
+            file: file.name.clone(),
             format: OutputFormat::Arrow,
             cause: format!("its name, repeated {rows} times, takes more than 2 GB; write .parquet or .csv"),
         });
     }
-    Ok(Arc::new(StringArray::new_repeated(name, rows)))
+    Ok(())
 }

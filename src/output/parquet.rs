@@ -14,10 +14,10 @@ use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::types::SchemaDescPtr;
-use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::SchemaRef;
 
-use super::arrow::{binary_schema, column, row_column};
+use super::arrow::{binary_schema, column, column_size, file_column, row_column};
 use super::constant_chunk::{Chunk, consecutive, constant};
 use super::layout::{Layout, Scored, Source};
 use super::sink::Sink;
@@ -63,7 +63,7 @@ enum Column {
     /// The same file in each row.
     File(Arc<InputFile>),
     /// The number of the first row; the next ones follow.
-    RowsFrom(i64),
+    RowsFrom(u64),
 }
 
 /// A column chunk of a row group.
@@ -111,8 +111,7 @@ impl ParquetEncoder {
             Ok(match (column(&self.layout, scored, index, self.schema.field(index))?, source, &scored.rows) {
                 (Some(array), ..) => Column::Values(array),
                 (None, Source::File, _) => Column::File(Arc::clone(&scored.file)),
-                // No file has 2^63 rows.
-                (None, _, RowNumbers::From(first)) => Column::RowsFrom(*first as i64),
+                (None, _, RowNumbers::From(first)) => Column::RowsFrom(*first),
                 (None, _, listed) => Column::Values(row_column(listed, len)),
             })
         });
@@ -134,7 +133,8 @@ impl ParquetEncoder {
             let descr = self.descr.column(chunks.len());
             let made = match column {
                 Column::File(file) => constant(&descr, file.name.as_bytes(), rows.len)?,
-                Column::RowsFrom(first) => consecutive(&descr, *first, rows.len)?,
+                // No file has 2^63 rows.
+                Column::RowsFrom(first) => consecutive(&descr, *first as i64, rows.len)?,
                 Column::Values(array) => {
                     for leaf in compute_leaves(field, array)? {
                         let Some(mut writer) = writers.next() else {
@@ -177,10 +177,10 @@ impl Column {
         let same_file = |file: &Arc<InputFile>| {
             parts.iter().all(|(_, part)| matches!(part, Column::File(other) if other.name == file.name))
         };
-        let follow = |mut next: i64| {
+        let follow = |mut next: u64| {
             parts.iter().all(|(len, part)| {
                 let follows = matches!(part, Column::RowsFrom(first) if *first == next);
-                next += *len as i64;
+                next += *len as u64;
                 follows
             })
         };
@@ -198,14 +198,14 @@ impl Column {
     fn to_array(&self, len: usize) -> ArrayRef {
         match self {
             Column::Values(array) => Arc::clone(array),
-            Column::File(file) => Arc::new(StringArray::new_repeated(&file.name, len)),
-            Column::RowsFrom(first) => Arc::new(Int64Array::from_iter_values((*first..).take(len))),
+            Column::File(file) => file_column(file, len),
+            Column::RowsFrom(first) => row_column(&RowNumbers::From(*first), len),
         }
     }
 
     fn size(&self) -> usize {
         match self {
-            Column::Values(array) => array.to_data().get_slice_memory_size().unwrap_or(0),
+            Column::Values(array) => column_size(array),
             Column::File(_) | Column::RowsFrom(_) => 0,
         }
     }
