@@ -17,6 +17,8 @@ pub(super) struct FileColumns {
     pub named: bool,
     /// Whether a record may lack columns and have others: JSON.
     pub open_ended: bool,
+    /// What the user should know who did not say whether there is a header.
+    pub doubt: Option<String>,
 }
 
 /// One of them.
@@ -32,7 +34,7 @@ impl FileColumns {
     /// Columns of text, by the header's names.
     pub(super) fn text(names: Vec<String>) -> FileColumns {
         let columns = names.into_iter().map(|name| FileColumn { name, data_type: DataType::Utf8 }).collect();
-        FileColumns { columns, named: true, open_ended: false }
+        FileColumns { columns, named: true, open_ended: false, doubt: None }
     }
 
     /// Columns of text without a header.
@@ -49,7 +51,8 @@ impl FileColumns {
     /// Typed columns.
     pub(super) fn typed(schema: &Schema) -> FileColumns {
         let column = |field: &FieldRef| FileColumn { name: field.name().clone(), data_type: plain(field.data_type()) };
-        FileColumns { columns: schema.fields().iter().map(column).collect(), named: true, open_ended: false }
+        let columns = schema.fields().iter().map(column).collect();
+        FileColumns { columns, named: true, open_ended: false, doubt: None }
     }
 
     /// Whether both have the same names in the same places.

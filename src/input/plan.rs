@@ -20,6 +20,7 @@ pub struct ColumnPlan {
     /// The columns of the first file, and whether it named them itself.
     first_names: Vec<String>,
     first_named: bool,
+    doubt: Option<String>,
 }
 
 /// A column of the plan.
@@ -141,7 +142,13 @@ impl ColumnPlan {
             schema: Arc::new(Schema::new(fields)),
             first_names: columns.names(),
             first_named: columns.named,
+            doubt: columns.doubt.clone(),
         })
+    }
+
+    /// What the user should know who did not say whether the first file has a header, where that is not certain.
+    pub fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
     }
 
     /// The columns of every block: features, then kept columns.

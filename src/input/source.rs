@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::columnar::ColumnarPart;
 use super::csv::{self, CsvDecoder};
+use super::error::show;
 use super::file_columns::FileColumns;
 use super::format::delimiter_from_name;
 use super::json_lines::{self, JsonDecoder};
@@ -142,7 +143,9 @@ fn open_csv(
         Header::Auto => is_header(&first, fields(1).as_deref(), hints),
     };
     if !has_header {
-        return Ok((stream, FileColumns::unnamed(first.len()), delimiter));
+        let is_doubtful = settings.header == Header::Auto && !first.iter().any(|field| number::is_number(field));
+        let doubt = is_doubtful.then(|| doubt(file, &first));
+        return Ok((stream, FileColumns { doubt, ..FileColumns::unnamed(first.len()) }, delimiter));
     }
     let names = first.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     let end = records[0].end;
@@ -161,6 +164,16 @@ fn is_header(first: &[Vec<u8>], second: Option<&[Vec<u8>]>, hints: &HeaderHints)
             Some(second) => second.iter().any(|field| number::is_number(field)),
             None => hints.numeric,
         }
+}
+
+/// Of nothing but text, the records behind a header look like the header.
+fn doubt(file: &ListedFile, first: &[Vec<u8>]) -> String {
+    let fields: Vec<String> = first.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+    format!(
+        "{}: its first record ({}) is scored as data, though it may be a header: say with --csv-header on or off what it is",
+        file.file.name,
+        show::names(fields.iter())
+    )
 }
 
 /// Opens JSON lines and looks at the first ones; also says what is wrong with one of them, if something is.

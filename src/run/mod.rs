@@ -134,6 +134,9 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     if !listing.skipped.is_empty() {
         on_event(Event::Warning { message: skipped_message(&listing.skipped) });
     }
+    if let Some(doubt) = plan.doubt() {
+        on_event(Event::Warning { message: doubt.to_owned() });
+    }
     on_event(Event::JobStarted {
         job: job.name.clone(),
         files: listing.files.len(),

@@ -59,6 +59,23 @@ fn a_header_is_told_from_data() {
 }
 
 #[test]
+fn a_doubtful_header_is_told_of() {
+    let scene = Scene::new();
+    scene.write("texts.csv", "text\ngood\nbad\n");
+    scene.write("numbers.csv", "1\n2\n3\n");
+    let run = |file: &str, args: &[&str]| keep_all(&scene, file, &[&["--overwrite"], args].concat());
+    let warning = ["warning", "texts.csv", "\"text\"", "--csv-header"];
+    let doubtful = run("texts.csv", &[]);
+    doubtful.says(&warning);
+    assert_eq!(doubtful.count("items"), 3);
+    for (file, header, items) in [("texts.csv", "on", 2), ("texts.csv", "off", 3), ("numbers.csv", "auto", 3)] {
+        let ended = run(file, &["--csv-header", header]);
+        assert!(!ended.to_string().contains("warning"), "{ended}");
+        assert_eq!(ended.count("items"), items, "{file}, {header}");
+    }
+}
+
+#[test]
 fn a_wrong_word_about_the_header_costs_one_record() {
     let scene = Scene::new();
     let (data, mut expected) = linear_regression(&scene);
