@@ -1,5 +1,7 @@
 //! The test models: each loads, and its results are those of ONNX Runtime, however the rows are cut into mini-batches.
 
+mod malformed;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -289,64 +291,6 @@ fn contributions_to_the_scores_of_linear_models() {
     assert_eq!(contributions, [3.0, -1.0, 0.0, 0.0]);
 }
 
-fn cause(model: &ModelProto) -> String {
-    match OnnxScorer::of_model(model, Path::new("model.onnx"), None) {
-        Err(ModelError::Unusable { cause, .. }) => cause,
-        Err(other) => panic!("{other}"),
-        Ok(scorer) => panic!("it loads, with {:?}", scorer.output_schema()),
-    }
-}
-
-/// A tree with one split, with one attribute replaced.
-fn tree(replaced: AttributeProto) -> ModelProto {
-    let modes = AttributeProto {
-        strings: [&b"BRANCH_LEQ"[..], b"LEAF", b"LEAF"].map(<[u8]>::to_vec).to_vec(),
-        ..attribute("nodes_modes", AttributeType::Strings)
-    };
-    let mut attributes = vec![
-        ints("nodes_treeids", &[0, 0, 0]),
-        ints("nodes_nodeids", &[0, 1, 2]),
-        ints("nodes_featureids", &[1, 0, 0]),
-        ints("nodes_truenodeids", &[1, 0, 0]),
-        ints("nodes_falsenodeids", &[2, 0, 0]),
-        floats("nodes_values", &[0.5, 0.0, 0.0]),
-        modes,
-        ints("target_ids", &[0, 0]),
-        ints("target_nodeids", &[1, 2]),
-        ints("target_treeids", &[0, 0]),
-        floats("target_weights", &[1.0, 2.0]),
-    ];
-    attributes.retain(|attribute| attribute.name != replaced.name);
-    attributes.push(replaced);
-    model(Some(2), vec![node("TreeEnsembleRegressor", attributes)])
-}
-
-#[test]
-fn malformed_trees_are_refused_with_a_cause() {
-    for (replaced, word) in [
-        (ints("nodes_truenodeids", &[9, 0, 0]), "node 9"),
-        (ints("nodes_truenodeids", &[0, 0, 0]), "comes back"),
-        (ints("nodes_truenodeids", &[-1, 0, 0]), "node -1"),
-        (ints("nodes_featureids", &[7, 0, 0]), "feature 7"),
-        (ints("nodes_featureids", &[-7, 0, 0]), "feature -7"),
-        (ints("nodes_featureids", &[i64::MAX, 0, 0]), "feature 9223372036854775807"),
-        (ints("nodes_treeids", &[0, 0]), "nodes_treeids"),
-        (ints("nodes_nodeids", &[0, 1, 1]), "twice"),
-        (floats("nodes_values", &[]), "nodes_values"),
-        (ints("nodes_values", &[1, 2, 3]), "nodes_values"),
-        (ints("target_ids", &[0, 3]), "target 3"),
-        (ints("target_ids", &[0, -3]), "-3"),
-        (ints("target_nodeids", &[1, 5]), "node 5"),
-        (ints("target_treeids", &[0]), "target_treeids"),
-        (floats("target_weights", &[1.0]), "target_ids"),
-    ] {
-        let name = replaced.name.clone();
-        let cause = cause(&tree(replaced));
-        assert!(cause.contains(word), "{name}: {cause}");
-    }
-    assert!(OnnxScorer::of_model(&tree(ints("n_nothing", &[])), Path::new("model.onnx"), None).is_ok());
-}
-
 #[test]
 fn a_row_length_that_is_not_declared_is_read_from_the_graph() {
     let count = |nodes| {
@@ -359,19 +303,8 @@ fn a_row_length_that_is_not_declared_is_read_from_the_graph() {
     let scaler = node("Scaler", vec![floats("offset", &[0.0; 3]), floats("scale", &[1.0; 3])]);
     assert_eq!(count(vec![scaler]), Some(3));
     // Trees take longer rows than they look at.
-    let trees = tree(ints("n_nothing", &[])).graph.unwrap().node;
+    let trees = malformed::tree(ints("n_nothing", &[])).graph.unwrap().node;
     assert_eq!(count(trees), None);
-}
-
-#[test]
-fn malformed_graphs_are_refused_with_a_cause() {
-    let scaler = |len| vec![floats("offset", &vec![0.0; len]), floats("scale", &[1.0; 3])];
-    assert!(cause(&model(Some(2), vec![node("Scaler", scaler(2))])).contains("as many offsets as scales"));
-    assert!(cause(&model(Some(2), vec![node("Scaler", scaler(3))])).contains("made for 3 features, not 2"));
-    assert!(cause(&model(Some(2), vec![])).contains("its output \"y\""));
-    let mut astray = node("Identity", vec![]);
-    astray.input = vec!["z".to_owned()];
-    assert!(cause(&model(Some(2), vec![astray])).contains("\"z\""));
 }
 
 #[test]

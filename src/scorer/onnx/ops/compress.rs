@@ -7,6 +7,7 @@ use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_hir::infer::{check_input_arity, check_output_arity};
 use tract_onnx::tract_hir::internal::*;
 
+use super::axis;
 use super::row_operator::Built;
 use super::shaped_operator::{Form, ShapedOperator, shaped_op};
 
@@ -32,10 +33,7 @@ fn places(condition: &Tensor) -> TractResult<Vec<i64>> {
 impl Compress {
     /// The axis of an input of `rank`.
     fn axis(&self, rank: usize) -> TractResult<Option<usize>> {
-        let Some(axis) = self.axis else { return Ok(None) };
-        let positive = if axis < 0 { axis + rank as i64 } else { axis };
-        let positive = usize::try_from(positive).ok().filter(|positive| *positive < rank);
-        positive.with_context(|| format!("Compress along axis {axis} of {rank}")).map(Some)
+        self.axis.map(|axis| axis::resolved("Compress", axis, rank)).transpose()
     }
 }
 

@@ -7,6 +7,7 @@ use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_hir::infer::{check_input_arity, check_output_arity};
 use tract_onnx::tract_hir::internal::*;
 
+use super::axis;
 use super::row_operator::Built;
 
 #[derive(Debug, Clone)]
@@ -21,9 +22,8 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
 
 impl Flatten {
     fn axis(&self, rank: usize) -> TractResult<usize> {
-        let axis = if self.axis < 0 { self.axis + rank as i64 } else { self.axis };
-        let axis = usize::try_from(axis).ok().filter(|axis| *axis <= rank);
-        axis.with_context(|| format!("Flatten at axis {} of {rank}", self.axis))
+        // All axes may become rows.
+        if self.axis == rank as i64 { Ok(rank) } else { axis::resolved("Flatten", self.axis, rank) }
     }
 }
 

@@ -9,6 +9,7 @@ use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_hir::infer::{check_input_arity, check_output_arity};
 use tract_onnx::tract_hir::internal::*;
 
+use super::axis;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
 
 /// The logarithm of the sum of the exponentials of `values`, some of which may be infinite.
@@ -30,7 +31,7 @@ fn in_f64(input: TValue, with: impl FnOnce(&mut [f64])) -> TractResult<TVec<TVal
 }
 
 struct LogSoftmax {
-    axis: isize,
+    axis: i64,
     /// Up to version 12 of the operator: over all axes from this one on.
     and_the_rest: bool,
 }
@@ -51,9 +52,7 @@ impl RowOperator for LogSoftmax {
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
         let shape: TVec<usize> = input.shape().into();
-        let axis = if self.axis < 0 { self.axis + shape.len() as isize } else { self.axis };
-        let axis = usize::try_from(axis).ok().filter(|axis| *axis < shape.len());
-        let axis = axis.with_context(|| format!("LogSoftmax over axis {} of {}", self.axis, shape.len()))?;
+        let axis = axis::resolved("LogSoftmax", self.axis, shape.len())?;
         let end = if self.and_the_rest { shape.len() } else { axis + 1 };
         let (length, stride): (usize, usize) = (shape[axis..end].iter().product(), shape[end..].iter().product());
         in_f64(input, |values| {
@@ -113,11 +112,7 @@ impl Reduction {
         if axes.is_empty() {
             return Ok(if self.none_is_none { tvec![] } else { (0..rank).collect() });
         }
-        let resolve = |axis: &i64| {
-            let positive = if *axis < 0 { axis + rank as i64 } else { *axis };
-            let positive = usize::try_from(positive).ok().filter(|positive| *positive < rank);
-            positive.with_context(|| format!("ReduceLogSumExp over axis {axis} of {rank}"))
-        };
+        let resolve = |axis: &i64| axis::resolved("ReduceLogSumExp", *axis, rank);
         let mut resolved: TVec<usize> = axes.iter().map(resolve).collect::<TractResult<_>>()?;
         resolved.sort_unstable();
         resolved.dedup();

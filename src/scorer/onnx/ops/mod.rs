@@ -4,6 +4,7 @@
 //! in the same order however many rows share the call. Semantics are those of ONNX Runtime's CPU kernels.
 
 mod array_feature_extractor;
+mod axis;
 mod binarizer;
 mod cast;
 mod category_mapper;

@@ -31,6 +31,11 @@ pub(super) trait RowOperator: Send + Sync + 'static {
     /// The ONNX operator's name.
     const NAME: &'static str;
 
+    /// The operator's name in messages: one of several that work alike.
+    fn operator(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// Whether an input of any rank is taken; else it must be `[N, F]`.
     const ANY_RANK: bool = false;
 
@@ -43,8 +48,12 @@ pub(super) trait RowOperator: Send + Sync + 'static {
 
 /// Makes a tract operator of `operator`, for `node`.
 pub(super) fn built<K: RowOperator>(node: &NodeProto, operator: K) -> Built {
-    let wanted = node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()).map(|(index, _)| index).collect();
-    Ok((expand(RowOp { operator: Arc::new(operator), wanted }), vec![]))
+    Ok((expand(RowOp { operator: Arc::new(operator), wanted: wanted(node) }), vec![]))
+}
+
+/// Which outputs of `node` the model names: it may leave out those that it does not use.
+pub(super) fn wanted(node: &NodeProto) -> TVec<usize> {
+    node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()).map(|(index, _)| index).collect()
 }
 
 /// The values of a tensor of any numeric type as float32, row-major.
@@ -67,7 +76,7 @@ pub(super) fn row_op<K: RowOperator>(operator: K) -> impl TypedOp {
 
 struct RowOp<K> {
     operator: Arc<K>,
-    /// Which outputs the model names: it may leave out those that it does not use.
+    /// See [`wanted`].
     wanted: TVec<usize>,
 }
 
@@ -90,7 +99,7 @@ impl<K: RowOperator> RowOp<K> {
 impl<K: RowOperator> fmt::Debug for RowOp<K> {
     // Only the name: the parameters of a tree ensemble would fill pages of an error's context.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(K::NAME)
+        f.write_str(self.operator.operator())
     }
 }
 
@@ -104,7 +113,7 @@ impl<K> Eq for RowOp<K> {}
 
 impl<K: RowOperator> Expansion for RowOp<K> {
     fn name(&self) -> StaticName {
-        K::NAME.into()
+        self.operator.operator().into()
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
@@ -157,7 +166,7 @@ impl<K: RowOperator> Expansion for RowOp<K> {
 
 impl<K: RowOperator> Op for RowOp<K> {
     fn name(&self) -> StaticName {
-        K::NAME.into()
+        self.operator.operator().into()
     }
 
     op_as_typed_op!();

@@ -9,7 +9,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::check_input_arity;
 use tract_onnx::tract_hir::internal::*;
 
-use super::row_operator::Built;
+use super::row_operator::{Built, wanted};
 
 /// Element type and shape of an input or an output.
 pub(super) type Form = (DatumType, TVec<TDim>);
@@ -31,9 +31,8 @@ pub(super) trait ShapedOperator: Send + Sync + 'static {
 
 /// Makes a tract operator of `operator`, for `node`.
 pub(super) fn built<K: ShapedOperator>(context: &ParsingContext, node: &NodeProto, operator: K) -> Built {
-    let wanted = node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()).map(|(index, _)| index).collect();
     let open = context.template.symbols.new_with_prefix("open");
-    Ok((expand(ShapedOp { operator: Arc::new(operator), wanted, open }), vec![]))
+    Ok((expand(ShapedOp { operator: Arc::new(operator), wanted: wanted(node), open }), vec![]))
 }
 
 /// A tract operator of `operator`, with its first output only.
@@ -43,7 +42,7 @@ pub(super) fn shaped_op<K: ShapedOperator>(operator: K, open: Symbol) -> impl Ty
 
 struct ShapedOp<K> {
     operator: Arc<K>,
-    /// Which outputs the model names.
+    /// See [`wanted`].
     wanted: TVec<usize>,
     open: Symbol,
 }

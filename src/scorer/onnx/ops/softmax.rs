@@ -9,12 +9,13 @@ use tract_onnx::tract_core::ops::nn::Softmax as TractSoftmax;
 use tract_onnx::tract_hir::infer::{check_input_arity, check_output_arity};
 use tract_onnx::tract_hir::internal::*;
 
+use super::axis;
 use super::post_transform::softmax;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, row_op};
 
 #[derive(Debug, Clone)]
 struct Softmax {
-    axis: isize,
+    axis: i64,
     /// Up to version 12 of the operator: over all axes from this one on.
     and_the_rest: bool,
 }
@@ -46,9 +47,7 @@ impl Expansion for Softmax {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let fact = model.outlet_fact(inputs[0])?;
         let (rank, element) = (fact.rank(), fact.datum_type);
-        let axis = if self.axis < 0 { self.axis + rank as isize } else { self.axis };
-        let axis = usize::try_from(axis).ok().filter(|axis| *axis < rank);
-        let axis = axis.with_context(|| format!("Softmax over axis {} of {rank}", self.axis))?;
+        let axis = axis::resolved("Softmax", self.axis, rank)?;
         if axis + 1 == rank && element == f32::datum_type() {
             return model.wire_node(prefix, row_op(RowSoftmax), inputs);
         }

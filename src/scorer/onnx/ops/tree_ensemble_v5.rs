@@ -9,7 +9,7 @@ use super::post_transform::PostTransform;
 use super::row_operator::Built;
 use super::tree_attributes::{Described, Reals, indices, missing_is_true, tensor};
 use super::tree_ensemble::Trees;
-use super::tree_regressor::{Function, TreeEnsembleRegressor};
+use super::tree_regressor::{Function, TreeEnsembleRegressor, targets};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, Threshold, TreeSpec, ValueSet};
 
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
@@ -19,7 +19,7 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
 impl TreeEnsembleRegressor {
     /// The operator that `node`, a TreeEnsemble, is.
     pub(super) fn version_5(node: &NodeProto) -> TractResult<Self> {
-        let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
+        let targets = targets(node)?;
         let function = match node.get_attr_opt::<i64>("aggregate_function")?.unwrap_or(1) {
             0 => Function::Average,
             1 => Function::Sum,
@@ -36,7 +36,7 @@ impl TreeEnsembleRegressor {
             _ => return node.bail_attr("post_transform", "expected a number from 0 to 4"),
         };
         let trees = Trees::new(node, &described(node, targets)?, Reals::F32(Cow::default()))?;
-        Self::new(node, trees, targets, function, post_transform)
+        Ok(Self::new(node, trees, targets, function, post_transform))
     }
 }
 

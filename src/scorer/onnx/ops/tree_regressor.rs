@@ -44,12 +44,19 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
     TreeEnsembleRegressor::of(node)?.built(node)
 }
 
+/// The number of targets that `node` tells.
+pub(super) fn targets(node: &NodeProto) -> TractResult<usize> {
+    let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
+    node.expect_attr("n_targets", targets > 0, "at least one target")?;
+    Ok(targets)
+}
+
 impl TreeEnsembleRegressor {
     fn of(node: &NodeProto) -> TractResult<Self> {
         if node.op_type == "TreeEnsemble" {
             return Self::version_5(node);
         }
-        let targets = node.get_attr_opt::<usize>("n_targets")?.unwrap_or(1);
+        let targets = targets(node)?;
         let function = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
             "SUM" => Function::Sum,
             "AVERAGE" => Function::Average,
@@ -72,7 +79,7 @@ impl TreeEnsembleRegressor {
             described.keep_first_weights();
         }
         let trees = Trees::new(node, &described, base_values)?;
-        Self::new(node, trees, targets, function, PostTransform::of(node)?)
+        Ok(Self::new(node, trees, targets, function, PostTransform::of(node)?))
     }
 
     /// The operator that `node` is, with trees and attributes as read from it.
@@ -82,10 +89,9 @@ impl TreeEnsembleRegressor {
         targets: usize,
         function: Function,
         post_transform: PostTransform,
-    ) -> TractResult<Self> {
-        node.expect_attr("n_targets", targets > 0, "at least one target")?;
+    ) -> Self {
         let as_input = node.op_type == "TreeEnsemble";
-        Ok(TreeEnsembleRegressor { trees, targets, function, post_transform, as_input })
+        TreeEnsembleRegressor { trees, targets, function, post_transform, as_input }
     }
 
     pub(super) fn built(self, node: &NodeProto) -> Built {
@@ -102,13 +108,17 @@ impl TreeEnsembleRegressor {
 impl RowOperator for TreeEnsembleRegressor {
     const NAME: &'static str = "TreeEnsembleRegressor";
 
+    fn operator(&self) -> &'static str {
+        if self.as_input { "TreeEnsemble" } else { Self::NAME }
+    }
+
     fn outputs(&self, input: DatumType) -> TVec<OutputForm> {
         tvec![(if self.as_input { input } else { f32::datum_type() }, OutputShape::Columns(self.targets))]
     }
 
     fn eval(&self, input: TValue) -> TractResult<TVec<TValue>> {
         let (element, _) = RowOperator::outputs(self, input.datum_type())[0];
-        let output = self.trees.eval(Self::NAME, &input, self.function.aggregate(), self)?;
+        let output = self.trees.eval(self.operator(), &input, self.function.aggregate(), self)?;
         Ok(tvec![
             if output.datum_type() == element { output } else { output.cast_to_dt(element)?.into_owned() }
                 .into_tvalue()
@@ -118,11 +128,11 @@ impl RowOperator for TreeEnsembleRegressor {
 
 impl ColumnScorer for TreeEnsembleRegressor {
     fn name(&self) -> String {
-        self.trees.name(Self::NAME)
+        self.trees.name(self.operator())
     }
 
     fn check(&self, features: usize) -> TractResult<()> {
-        self.trees.check(Self::NAME, features)
+        self.trees.check(self.operator(), features)
     }
 
     fn outputs(&self) -> Vec<(DatumType, Option<usize>)> {

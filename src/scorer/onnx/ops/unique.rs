@@ -6,6 +6,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::axis;
 use super::row_operator::Built;
 use super::shaped_operator::{Form, ShapedOperator, built};
 
@@ -50,10 +51,7 @@ fn ranks(tensor: &Tensor) -> TractResult<Vec<u64>> {
 
 impl Unique {
     fn axis(&self, rank: usize) -> TractResult<Option<usize>> {
-        let Some(axis) = self.axis else { return Ok(None) };
-        let positive = if axis < 0 { axis + rank as i64 } else { axis };
-        let positive = usize::try_from(positive).ok().filter(|positive| *positive < rank);
-        positive.with_context(|| format!("Unique along axis {axis} of {rank}")).map(Some)
+        self.axis.map(|axis| axis::resolved("Unique", axis, rank)).transpose()
     }
 }
 
