@@ -67,12 +67,13 @@ impl LeafSets {
         let splits =
             tree.nodes.iter().zip(left_leaves(tree)).filter(|(node, _)| matches!(node, FlatNode::Split { .. }));
         for ((_, ruled_out), question) in splits.zip(of_splits) {
-            for set in ruled_out.start / SET..ruled_out.end.div_ceil(SET) {
+            let sets = ruled_out.start / SET..ruled_out.end.div_ceil(SET);
+            for (set, questions) in sets.clone().zip(&mut questions[sets]) {
                 let start = ruled_out.start.max(set * SET);
                 let end = ruled_out.end.min((set + 1) * SET);
                 let ones = u8::MAX >> (SET - (end - start));
                 let kept = !(ones << (start - set * SET));
-                questions[set].push(Question { column: question.column, least: question.least, kept });
+                questions.push(Question { column: question.column, least: question.least, kept });
             }
         }
         for questions in questions.iter_mut().rev() {
