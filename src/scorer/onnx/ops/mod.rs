@@ -21,6 +21,7 @@ mod keeps_nan;
 pub(super) mod label_encoder;
 mod labels;
 pub(super) mod linear;
+mod linear_sums;
 mod log_sum_exp;
 mod normalizer;
 mod one_hot;
