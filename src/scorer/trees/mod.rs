@@ -17,6 +17,7 @@
 
 mod bit_vectors;
 mod build;
+mod covers;
 mod derived;
 mod ensemble;
 mod flat;

@@ -88,6 +88,7 @@ struct Step {
     level: u32,
     /// The first step that does not lie below this one.
     end: u32,
+    /// The feature that the node above asks for, or its group.
     feature: u32,
     /// The level at which the same feature was asked for on the way here; 0 if it was not.
     earlier: u32,
@@ -121,10 +122,19 @@ pub struct Scratch {
 impl Shap {
     /// Prepares the trees of `ensemble`.
     pub fn of<T: Threshold, W: Threshold + Into<f64>>(ensemble: &TreeEnsemble<T, W>) -> Result<Self, ShapError> {
+        Self::of_groups(ensemble, |feature| feature)
+    }
+
+    /// The same, with contributions of groups of features: `group_of` gives the number of a feature's. A group counts as
+    /// one feature that several questions ask for.
+    pub fn of_groups<T: Threshold, W: Threshold + Into<f64>>(
+        ensemble: &TreeEnsemble<T, W>,
+        group_of: impl Fn(u32) -> u32,
+    ) -> Result<Self, ShapError> {
         let mut shap = Shap { trees: vec![], rules: vec![], expected: vec![0.0; ensemble.targets], kept: 0, levels: 0 };
         let mut seen = HashSet::new();
         for root in &ensemble.roots {
-            let tree = shap.tree(ensemble, *root, &mut seen)?;
+            let tree = shap.tree(ensemble, *root, &group_of, &mut seen)?;
             if !tree.steps.is_empty() {
                 if shap.rules.len() < tree.points {
                     shap.rules.resize(tree.points, None);
@@ -146,6 +156,7 @@ impl Shap {
         &mut self,
         ensemble: &TreeEnsemble<T, W>,
         root: u32,
+        group_of: &impl Fn(u32) -> u32,
         seen: &mut HashSet<u32>,
     ) -> Result<Tree, ShapError> {
         let mut steps: Vec<Step> = vec![];
@@ -191,6 +202,7 @@ impl Shap {
                 }
                 Node::Split { feature, if_true, if_false, .. } => {
                     let shares = shares(&ensemble.covers, place, [if_true, if_false])?;
+                    let feature = group_of(feature);
                     stack.push((if_false, Some((feature, place, false, shares[1])), level + 1));
                     stack.push((if_true, Some((feature, place, true, shares[0])), level + 1));
                 }
@@ -209,7 +221,8 @@ impl Shap {
         Ok(Tree { steps, points, target, targets })
     }
 
-    /// Adds the contributions of each of `row`'s features to each target: to `sums`, row-major `[targets, features]`.
+    /// Adds the contributions of each of `row`'s features, or of each group, to each target: to `sums`, row-major
+    /// `[targets, features]`.
     ///
     /// # Panics
     ///
@@ -225,7 +238,7 @@ impl Shap {
         scratch.numbers.resize(self.kept, 0.0);
         for tree in &self.trees {
             if let Some(rule) = &self.rules[tree.points - 1] {
-                Walk::new(tree, rule, scratch).go(ensemble, row, sums);
+                Walk::new(tree, rule, scratch).go(ensemble, row, sums.len() / self.expected.len(), sums);
             }
         }
     }
@@ -271,9 +284,9 @@ impl<'w> Walk<'w> {
         &mut self,
         ensemble: &TreeEnsemble<T, W>,
         row: &[T],
+        columns: usize,
         sums: &mut [f64],
     ) {
-        let columns = row.len();
         let steps = &self.tree.steps;
         let mut level = 0;
         let mut index = 0;

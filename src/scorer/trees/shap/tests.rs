@@ -158,6 +158,46 @@ proptest! {
         }
     }
 
+    /// Groups of two features: a group is known when both of them are.
+    #[test]
+    fn contributions_of_groups_are_shapley_values(shape in shapes(), seed in any::<u64>()) {
+        let mut random = random_numbers(seed);
+        let ensemble = TreeEnsemble::build(&spec(&shape, &mut random)).unwrap();
+        let shap = Shap::of_groups(&ensemble, |feature| feature / 2).unwrap();
+        let row: Vec<f32> = (0..shape.features).map(|_| VALUES[random(VALUES.len())]).collect();
+        let games = games(&ensemble, &row);
+        let groups = shape.features.div_ceil(2);
+        let members = |known: usize| {
+            (0..shape.features).filter(|feature| known >> (feature / 2) & 1 == 1).map(|feature| 1 << feature).sum::<usize>()
+        };
+        let games: Vec<Vec<f64>> = (0..1 << groups).map(|known| games[members(known)].clone()).collect();
+        let mut have = vec![0.0; shape.targets * groups];
+        shap.add(&ensemble, &row, &mut Scratch::default(), &mut have);
+        for (place, have) in have.iter().enumerate() {
+            let want = shapley(&games, groups, place % groups, place / groups);
+            prop_assert!((have - want).abs() < 1e-10, "{place}: {have}, not {want}");
+        }
+    }
+
+    /// What is expected of data that were counted at the nodes is the mean of their scores.
+    #[test]
+    fn counted_rows_are_the_covers(shape in shapes(), rows in 1usize..20, seed in any::<u64>()) {
+        let mut random = random_numbers(seed);
+        let mut ensemble = TreeEnsemble::build(&spec(&shape, &mut random)).unwrap();
+        let rows: Vec<f32> = (0..rows * shape.features).map(|_| VALUES[random(VALUES.len())]).collect();
+        ensemble.clear_covers();
+        rows.chunks_exact(shape.features).for_each(|row| ensemble.count(row));
+        let count = (rows.len() / shape.features) as f64;
+        prop_assert!(ensemble.roots.iter().all(|root| ensemble.covers[*root as usize] == count));
+        let mut scores = vec![Default::default(); count as usize * shape.targets];
+        ensemble.scores(&rows, shape.features, Aggregate::Sum, &mut scores);
+        for (target, expected) in Shap::of(&ensemble).unwrap().expected().iter().enumerate() {
+            let of_target = scores.iter().skip(target).step_by(shape.targets);
+            let mean = of_target.map(|score| score.value).sum::<f64>() / count;
+            prop_assert!((expected - mean).abs() < 1e-9, "{expected}, not {mean}");
+        }
+    }
+
     /// Of many levels and features, where the definition takes too long: contributions sum to the score.
     #[test]
     fn contributions_of_large_trees_sum_to_the_score(leaves in 300usize..600, is_chain in any::<bool>(), seed in any::<u64>()) {
