@@ -93,6 +93,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "COUNT", help_heading = "Output", allow_hyphen_values = true)]
     explain: Option<String>,
 
+    /// Records like the training data, for models that need some to be explained (`model inspect` says which): a file,
+    /// folder, glob or URI
+    #[arg(long, value_name = "POINTER", help_heading = "Output")]
+    explain_background: Option<String>,
+
+    /// Where contributions are sampled: pairs of orders of the features for each record (100); a pair takes two rows a
+    /// feature
+    #[arg(long, value_name = "COUNT", help_heading = "Output")]
+    explain_samples: Option<u64>,
+
     /// Replace an output that exists
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
@@ -197,6 +207,8 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         engine: args.engine,
         ort_library: args.ort_library,
         explain: args.explain.map(Scalar::Text),
+        explain_background: args.explain_background.map(StringOrList::One),
+        explain_samples: args.explain_samples,
         input_path: (!args.input_path.is_empty()).then_some(StringOrList::Many(args.input_path)),
         input_format: args.input_format,
         csv_header: args.csv_header,

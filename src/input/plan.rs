@@ -151,6 +151,18 @@ impl ColumnPlan {
         self.doubt.as_deref()
     }
 
+    /// The plan for the features alone.
+    pub fn without_kept(&self) -> ColumnPlan {
+        ColumnPlan {
+            columns: self.columns[..self.feature_count].to_vec(),
+            feature_count: self.feature_count,
+            schema: Arc::new(Schema::new(self.schema.fields()[..self.feature_count].to_vec())),
+            first_names: self.first_names.clone(),
+            first_named: self.first_named,
+            doubt: None,
+        }
+    }
+
     /// The columns of every block: features, then kept columns.
     pub fn record_schema(&self) -> &SchemaRef {
         &self.schema

@@ -3,6 +3,7 @@
 //! [`execute`] is the whole story; `README.md` beside this file tells how the threads work together.
 
 mod back_off;
+mod background;
 mod dispatcher;
 mod feed;
 mod in_order;
@@ -22,7 +23,7 @@ use crate::events::{Counts, Event, Status, Summary};
 use crate::input::{self, ColumnPlan, InputError};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
-use crate::scorer::{self, Explained, ModelError, Scorer};
+use crate::scorer::{self, ModelError};
 use crate::spec::{Job, Policies, PredictionsTo};
 use crate::storage::{Existing, Folder, NewFile};
 
@@ -126,7 +127,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     let listing = input::list(&job.inputs, &job.input)?;
     let scorer = scorer::load(&job.model, &job.model_settings)?;
     let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
-    let scorer = with_contributions(scorer, job, &plan)?;
+    let scorer = background::explained(scorer, job, &plan)?;
     let (output_schema, engine) = (scorer.output_schema(), scorer.engine());
     let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
     let (predictions, errors) = create_outputs(job, &encoder)?;
@@ -170,17 +171,6 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     };
     let ended = Dispatcher::start(setup).run(&messages);
     Ok(conclude(job, engine, started.elapsed(), ended, on_event))
-}
-
-/// `scorer`, with the contributions of features to its predictions if the job wants them.
-fn with_contributions(scorer: Box<dyn Scorer>, job: &Job, plan: &ColumnPlan) -> Result<Arc<dyn Scorer>, ModelError> {
-    let Some(explain) = job.model_settings.explain else { return Ok(Arc::from(scorer)) };
-    let fields = &plan.record_schema().fields()[..plan.feature_count()];
-    let features = fields.iter().map(|field| field.name().clone()).collect();
-    match Explained::new(scorer, explain, features) {
-        Ok(explained) => Ok(Arc::new(explained)),
-        Err(cause) => Err(ModelError::Unexplained { path: job.model.display().to_string(), cause }),
-    }
 }
 
 fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {

@@ -8,6 +8,7 @@ mod details;
 mod explained;
 pub mod onnx;
 mod runtime;
+mod sampled;
 pub mod scripted;
 mod signature;
 pub mod trees;
@@ -20,8 +21,9 @@ use thiserror::Error;
 use crate::data::{MiniBatch, Predictions, PredictionsError};
 
 pub use details::{Details, OperatorCount};
-pub use explained::{Explained, Explainer};
+pub use explained::{Contributions, Explained, Explainer, Unexplained};
 pub use runtime::{Engine, Explain, ModelSettings};
+pub use sampled::{Background, Sampled};
 pub use signature::{Dimension, ElementType, FeatureNeeds, NamedFeature, Signature, TensorSpec};
 
 /// A loaded model.
@@ -43,12 +45,17 @@ pub trait Scorer: Send + Sync {
     /// The columns of every [`Predictions`] that this scorer gives; the first is the prediction.
     fn output_schema(&self) -> SchemaRef;
 
-    /// What tells how the features contribute to the model's scores, if the model was loaded to be explained; else why it
-    /// cannot be explained.
-    fn explainer(&self) -> Result<&dyn Explainer, String> {
-        Err("contributions are told of boosted trees in the files of LightGBM, XGBoost and CatBoost, and of linear models \
-             in ONNX files"
-            .to_owned())
+    /// What tells how the features contribute to the model's scores, if the model was loaded to be explained and tells
+    /// enough; else why not, and [`Sampled`] explains it.
+    fn explainer(&self) -> Result<&dyn Explainer, Unexplained> {
+        let cause = "it does not tell what its features contribute".to_owned();
+        Err(Unexplained { cause, observing: false })
+    }
+
+    /// Takes in records like those that the model was trained on, which a model that says so ([`Unexplained::observing`])
+    /// needs to be explained.
+    fn observe(&mut self, _records: &mut dyn Iterator<Item = MiniBatch>) -> Result<(), ScoreError> {
+        Ok(())
     }
 
     /// One result for each item of `mini_batch`, in order.
@@ -137,11 +144,11 @@ pub enum ModelError {
         engine: Engine,
     },
     /// Contributions were asked for, and there is no way to find them.
-    #[error("model {path} cannot be explained: {cause}; leave out --explain")]
+    #[error("model {path} cannot be explained: {cause}")]
     Unexplained {
         /// The model's path.
         path: String,
-        /// Why, and what can be explained.
+        /// Why, and what the user can do.
         cause: String,
     },
     /// The graph is understood, but cannot be prepared.

@@ -6,6 +6,10 @@ pub const OUTPUT_ROOT: &str = "outputs";
 /// Name of the file with the predictions; the extension chooses the format.
 pub const OUTPUT_FILE_NAME: &str = "predictions.txt";
 
+/// Pairs of orders of the features that an explanation by sampling takes for each record, and records that it takes them
+/// from: chance is then off by a tenth of what the contribution of a feature differs by from pair to pair.
+pub const EXPLAIN_SAMPLES: usize = 100;
+
 /// How many workers: as many as the machine lets this process use.
 pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

@@ -26,6 +26,10 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Scalar>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_background: Option<StringOrList>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_samples: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_path: Option<StringOrList>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_format: Option<String>,
@@ -138,10 +142,12 @@ impl JobSpec {
         spec.model = spec.model.map(|model| below(folder, model));
         spec.ort_library = spec.ort_library.map(|library| below(folder, library));
         spec.output_path = spec.output_path.map(|output| below(folder, output));
-        spec.input_path = spec.input_path.map(|input| match input {
+        let all_below = |paths| match paths {
             StringOrList::One(path) => StringOrList::One(below(folder, path)),
             StringOrList::Many(paths) => StringOrList::Many(paths.into_iter().map(|p| below(folder, p)).collect()),
-        });
+        };
+        spec.explain_background = spec.explain_background.map(all_below);
+        spec.input_path = spec.input_path.map(all_below);
         Ok(spec)
     }
 
@@ -178,6 +184,8 @@ impl JobSpec {
             engine: over.engine.or(self.engine),
             ort_library: over.ort_library.or(self.ort_library),
             explain: over.explain.or(self.explain),
+            explain_background: over.explain_background.or(self.explain_background),
+            explain_samples: over.explain_samples.or(self.explain_samples),
             input_path: over.input_path.or(self.input_path),
             input_format: over.input_format.or(self.input_format),
             csv_header: over.csv_header.or(self.csv_header),

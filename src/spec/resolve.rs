@@ -23,6 +23,10 @@ pub struct Job {
     pub model_settings: ModelSettings,
     /// Where the data is, in the order in which it is scored.
     pub inputs: Vec<Pointer>,
+    /// Where records are that explanations are counted from, if the model alone does not tell enough.
+    pub background: Vec<Pointer>,
+    /// Orders of the features, in pairs, that explanations by sampling take for each record at least.
+    pub explain_samples: usize,
     /// How the data is read.
     pub input: InputSettings,
     /// How many workers score; at least 1.
@@ -97,6 +101,12 @@ const INPUT_FORMATS: &[(&str, InputFormat)] = &[
     ("arrow", InputFormat::Arrow),
 ];
 
+/// Least pairs of orders of the features: fewer do not tell how far apart they are.
+const LEAST_SAMPLES: u64 = 10;
+
+/// Most pairs of orders of the features: the standard error is then a 256th of their spread.
+const MOST_SAMPLES: u64 = 1 << 16;
+
 const HEADERS: &[(&str, Header)] = &[("on", Header::On), ("off", Header::Off), ("auto", Header::Auto)];
 
 impl JobSpec {
@@ -122,10 +132,16 @@ impl JobSpec {
         if inputs.is_empty() {
             return Err(ResolveError::NoInput);
         }
-        let inputs = inputs
-            .iter()
-            .map(|text| text.parse().map_err(|error| value("input_path", text, error)))
-            .collect::<Result<_, _>>()?;
+        let inputs = pointers("input_path", inputs)?;
+        let background = self.explain_background.map(StringOrList::whole).unwrap_or_default();
+        let background = pointers("explain_background", background)?;
+        let explain_samples = match self.explain_samples {
+            None => defaults::EXPLAIN_SAMPLES,
+            Some(count @ LEAST_SAMPLES..=MOST_SAMPLES) => count as usize,
+            Some(count) => {
+                return Err(value("explain_samples", &count.to_string(), "write a number from 10 to 65536"));
+            }
+        };
         let workers = match self.workers {
             None => defaults::workers(),
             Some(count @ 1..=1024) => count as usize,
@@ -169,6 +185,8 @@ impl JobSpec {
             model,
             model_settings,
             inputs,
+            background,
+            explain_samples,
             input,
             workers,
             memory_budget: defaults::memory_budget(workers),
@@ -227,6 +245,10 @@ fn checked_name(name: String) -> Result<String, ResolveError> {
             "write up to 128 letters, digits, dots, hyphens and underscores, the first no dot or hyphen",
         ))
     }
+}
+
+fn pointers(setting: &'static str, texts: Vec<String>) -> Result<Vec<Pointer>, ResolveError> {
+    texts.iter().map(|text| text.parse().map_err(|error| value(setting, text, error))).collect()
 }
 
 /// `none` takes back what a job file says.
@@ -291,6 +313,10 @@ pub struct JobDescription {
     pub ort_library: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub explain_background: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_samples: Option<usize>,
     pub input_path: Vec<String>,
     pub input_format: &'static str,
     pub csv_header: &'static str,
@@ -328,6 +354,8 @@ impl Job {
             engine: self.model_settings.engine.to_string(),
             ort_library: self.model_settings.ort_library.as_ref().map(|path| path.display().to_string()),
             explain: self.model_settings.explain.map(|explain| explain.to_string()),
+            explain_background: self.background.iter().map(ToString::to_string).collect(),
+            explain_samples: (!self.background.is_empty()).then_some(self.explain_samples),
             input_path: self.inputs.iter().map(ToString::to_string).collect(),
             input_format: input.format.as_ref().map_or("auto", |format| name_of(INPUT_FORMATS, format)),
             csv_header: name_of(HEADERS, &input.header),
@@ -430,6 +458,7 @@ mod tests {
             ("csv_header: maybe", "csv_header is \"maybe\""),
             ("explain: 0", "explain is \"0\": write all, or a number of features from 1 up"),
             ("explain: some", "explain is \"some\""),
+            ("explain_samples: 1", "explain_samples is \"1\": write a number from 10 to 65536"),
             ("csv_delimiter: ab", "one ASCII character"),
             ("input_format: xml", "input_format is \"xml\""),
             ("retry_settings: {timeout: soon}", "retry_settings.timeout is \"soon\""),

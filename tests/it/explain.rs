@@ -26,6 +26,21 @@ fn number(text: &str) -> f64 {
     text.parse().unwrap()
 }
 
+/// The contributions to a score of each row, and the score's expected value: `suffix` tells the scores apart.
+fn sums(predictions: &Table, suffix: &str) -> Vec<f64> {
+    let is_part = |column: &&String| {
+        column.starts_with(&format!("contribution{suffix}_")) || **column == format!("expected_value{suffix}")
+    };
+    let parts: Vec<Vec<&str>> =
+        predictions.columns.iter().filter(is_part).map(|column| predictions.column(column)).collect();
+    assert!(parts.len() > 3, "{:?}", predictions.columns);
+    (0..predictions.len()).map(|row| parts.iter().map(|column| number(column[row])).sum()).collect()
+}
+
+fn log_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
+}
+
 /// Whether numbers that a library computed in its own precision are alike: XGBoost sums float32, the others float64.
 fn alike(name: &str, have: &[String], want: &[String]) -> bool {
     let magnitude = want[1..].iter().map(|text| number(text).abs()).fold(1.0, f64::max);
@@ -100,10 +115,9 @@ fn the_score_is_the_sum_of_the_contributions() {
 
 #[test]
 fn linear_models_are_explained() {
-    let log_odds = |probability: f64| (probability / (1.0 - probability)).ln();
     for (model, prediction, link) in [
         ("linear_regression", "prediction", None),
-        ("scaler_logistic_zipmap", "probability_1", Some(log_odds)),
+        ("scaler_logistic_zipmap", "probability_1", Some(log_odds as fn(f64) -> f64)),
         ("imputer_mean_logistic", "probability_1", Some(log_odds)),
     ] {
         let scene = Scene::new();
@@ -111,12 +125,9 @@ fn linear_models_are_explained() {
         scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
         let ended = scene.run().model(&file).input("data.csv").args(&["--explain", "all"]).ok();
         let predictions = ended.predictions();
-        let is_part = |column: &&String| column.starts_with("contribution_") || *column == "expected_value";
-        let parts: Vec<Vec<&str>> =
-            predictions.columns.iter().filter(is_part).map(|column| predictions.column(column)).collect();
-        assert!(parts.len() > 3, "{model}: {:?}", predictions.columns);
-        for (row, prediction) in predictions.column(prediction).into_iter().enumerate() {
-            let sum: f64 = parts.iter().map(|column| number(column[row])).sum();
+        for ((row, prediction), sum) in
+            predictions.column(prediction).into_iter().enumerate().zip(sums(predictions, ""))
+        {
             let score = link.map_or(number(prediction), |link| link(number(prediction)));
             assert!((sum - score).abs() <= 1e-4 * score.abs().max(1.0), "{model}, row {row}: {sum}, not {score}");
         }
@@ -214,6 +225,95 @@ fn what_cannot_be_explained_is_refused_with_the_reason() {
     }
     let file = scene.model("mlp_binary");
     scene.copy("tests/models/mlp_binary.input.csv", "data.csv");
-    run(&file).exits(4).says(&["mlp_binary.onnx", "cannot be explained", "LinearClassifier", "--explain"]);
+    run(&file).exits(4).says(&["mlp_binary.onnx", "cannot be explained", "linear", "--explain-background"]);
     scene.run().model(&file).input("data.csv").args(&["--explain", "0"]).exits(2).says(&["explain", "all"]);
+}
+
+#[test]
+fn any_model_is_explained_by_sampling() {
+    for (model, features, classes) in [
+        ("mlp_3class", 5, vec!["_0", "_1", "_2"]),
+        ("mlp_regressor", 5, vec![""]),
+        ("nearest_neighbours_regressor", 5, vec![""]),
+    ] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let mut first: Option<String> = None;
+        for (size, workers) in [("1", "1"), ("7", "3"), ("1000", "2")] {
+            let run = scene.run().model(&file).input("data.csv").mini_batch_size(size).args(&["--workers", workers]);
+            let run = run.args(&["--explain", "all", "--explain-background", "data.csv", "--explain-samples", "20"]);
+            let ended = run.to(size).ok();
+            let text = scene.read(&format!("{size}/predictions.csv"));
+            assert_eq!(first.get_or_insert_with(|| text.clone()), &text, "{model}: mini-batches of {size}");
+            let predictions = ended.predictions();
+            for class in &classes {
+                let column = if class.is_empty() { "prediction".to_owned() } else { format!("probability{class}") };
+                let outputs = predictions.column(&column).into_iter().map(number);
+                for (row, (sum, output)) in sums(predictions, class).into_iter().zip(outputs).enumerate() {
+                    assert!(
+                        (sum - output).abs() <= 1e-5 * output.abs().max(1.0),
+                        "{model}, row {row}: {sum}, not {output}"
+                    );
+                }
+                let errors =
+                    predictions.columns.iter().filter(|name| name.starts_with(&format!("standard_error{class}_")));
+                let errors: Vec<&String> = errors.collect();
+                assert_eq!(errors.len(), features, "{model}: {:?}", predictions.columns);
+                let is_error = |error: f64| error >= 0.0 && error.is_finite();
+                assert!(
+                    errors.iter().all(|name| predictions.column(name).into_iter().map(number).all(is_error)),
+                    "{model}"
+                );
+            }
+        }
+        assert!(scene.read("1/job.json").contains("sampled Shapley values against 20 records"), "{model}");
+        // Ranked, each comes with its error.
+        let args = ["--explain", "1", "--explain-background", "data.csv"];
+        let ended = scene.run().model(&file).input("data.csv").args(&args).to("one").ok();
+        let first = format!("contribution{}_1", classes[0]);
+        let columns = &ended.predictions().columns;
+        let at = columns.iter().position(|column| *column == format!("{first}_feature")).unwrap();
+        assert_eq!(
+            columns[at + 1..at + 4],
+            [
+                format!("{first}_value"),
+                format!("standard_error{}_1", classes[0]),
+                format!("expected_value{}", classes[0])
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_background_is_read_like_the_input() {
+    let scene = Scene::new();
+    let file = scene.model("mlp_regressor");
+    scene.copy("tests/models/mlp_regressor.input.csv", "data/data.csv");
+    let text = scene.read("data/data.csv");
+    // The same records in another order of columns, in another format; a record of the data that cannot be decoded.
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let object = |values: Vec<&str>| {
+        let pairs: Vec<String> = names.iter().zip(values).rev().map(|(name, x)| format!("{name:?}: {x}")).collect();
+        format!("{{{}}}\n", pairs.join(", "))
+    };
+    scene.write("background.jsonl", lines.map(object).collect::<String>());
+    scene.write("data/more.csv", format!("{}\n1,2,3,4,5\n1,2,x,4,5\n", names.join(",")));
+    let run = |folder: &str| scene.run().model(&file).input("data").to(folder).args(&["--explain", "all"]);
+    let csv = run("csv").args(&["--explain-background", "data/data.csv"]).ok();
+    assert_eq!((csv.predictions().len(), csv.errors().len()), (41, 1), "{csv}");
+    scene.write("job.yml", "explain_background: background.jsonl\nexplain_samples: 100\n");
+    run("jsonl").arg("job.yml").ok();
+    assert_eq!(scene.read("csv/predictions.csv"), scene.read("jsonl/predictions.csv"));
+    let described = run("described").arg("job.yml").args(&["--dry-run"]).exits(0);
+    assert!(described.stdout.contains("explain_background") && described.stdout.contains("explain_samples: 100"));
+
+    run("gone").args(&["--explain-background", "gone.csv"]).exits(3).says(&["gone.csv"]);
+    run("bad").args(&["--explain-background", "data/more.csv"]).exits(3).says(&["more.csv", "row 1", "\"x\""]);
+    scene.write("other.csv", "a,b\n1,2\n");
+    run("other").args(&["--explain-background", "other.csv"]).exits(3).says(&["other.csv", "x0"]);
+    scene.write("empty.csv", format!("{}\n", names.join(",")));
+    run("empty").args(&["--explain-background", "empty.csv"]).exits(4).says(&["no records"]);
+    run("few").args(&["--explain-samples", "1"]).exits(2).says(&["explain_samples", "from 10 to 65536"]);
 }

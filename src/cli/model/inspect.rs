@@ -10,7 +10,7 @@ use clap::Args;
 use super::{ExitCode, Failure, LibraryArgs, ReadArgs, compare, records};
 use crate::data::MiniBatch;
 use crate::engine::score_mini_batch;
-use crate::scorer::{self, Engine, FeatureNeeds, Scorer};
+use crate::scorer::{self, Engine, Explain, FeatureNeeds, ModelSettings, Scorer, Unexplained};
 
 /// Rows that are scored alone and together, and how many together.
 const GROUPED_ROWS: usize = 66;
@@ -38,7 +38,8 @@ pub struct InspectArgs {
 
 pub fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
     let before = resident_memory();
-    let scorer = scorer::load(&args.model, &args.library.settings(args.engine))?;
+    let settings = args.library.settings(args.engine);
+    let scorer = scorer::load(&args.model, &settings)?;
     let growth = resident_memory().zip(before).map(|(after, before)| after.saturating_sub(before));
     let rows = match &args.data {
         Some(data) => {
@@ -50,19 +51,40 @@ pub fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
             records::made_up(scorer.needs(), GROUPED_ROWS).map_err(|cause| format!("{cause}: give data with --data"))
         }
     };
+    // What explains a model takes memory of its own.
+    let settings = ModelSettings { explain: Some(Explain::All), ..settings };
+    let explained = explained(scorer::load(&args.model, &settings)?.as_ref());
     let grouping = rows.and_then(|rows| grouping(scorer.as_ref(), &rows));
-    let text = description(&args.model.display().to_string(), scorer.as_ref(), growth, grouping);
+    let text = description(&args.model.display().to_string(), scorer.as_ref(), &explained, growth, grouping);
     let _ = write!(std::io::stdout(), "{text}");
     Ok(ExitCode::Success)
 }
 
-fn description(path: &str, scorer: &dyn Scorer, growth: Option<u64>, grouping: Result<Grouping, String>) -> String {
+/// How contributions to what `scorer` gives are found.
+fn explained(scorer: &dyn Scorer) -> String {
+    match scorer.explainer() {
+        Ok(explainer) => format!("exactly, by {}", explainer.method()),
+        Err(Unexplained { cause, observing: true }) => {
+            format!("exactly, by TreeSHAP with --explain-background, as {cause}")
+        }
+        Err(Unexplained { cause, .. }) => format!("by sampling with --explain-background, as {cause}"),
+    }
+}
+
+fn description(
+    path: &str,
+    scorer: &dyn Scorer,
+    explained: &str,
+    growth: Option<u64>,
+    grouping: Result<Grouping, String>,
+) -> String {
     let signature = scorer.signature();
     let details = scorer.details();
     let mut text = format!("model    {path}\nengine   {}\n", scorer.engine());
     if let Some(reason) = details.reason {
         let _ = writeln!(text, "because  {reason}");
     }
+    let _ = writeln!(text, "explain  {explained}");
     if let Some(growth) = growth {
         let megabytes = growth as f64 / 1e6;
         let _ = writeln!(text, "memory   {megabytes:.1} MB more in use with the model loaded and run once");

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::encoding::Encoding;
 use super::numbers::{Numbers, number};
 use super::output::{Adjustment, Classes, Finish, Output, Transform};
-use super::{Features, Model};
+use super::{Features, Model, fault};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 
 /// What is wrong where contributions are wanted and cannot be told.
@@ -139,13 +139,13 @@ pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f64>, String> 
     let (transform, output) = finish(&objective, targets, classes)?;
     let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
     let questions = Questions::of(info);
+    let mut unexplained = Model::<f64>::not_wanted(with_covers);
     let iterations = match (&file.oblivious_trees, &file.trees) {
         (Some(trees), None) => {
             for (index, tree) in trees.iter().enumerate() {
                 push_oblivious(&mut spec, tree, index, &questions).map_err(|cause| format!("tree {index}: {cause}"))?;
-                if with_covers {
-                    push_oblivious_covers(&mut spec, tree)
-                        .map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+                if unexplained.is_none() {
+                    unexplained = fault(index, push_oblivious_covers(&mut spec, tree));
                 }
             }
             trees.len()
@@ -155,9 +155,8 @@ pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f64>, String> 
                 let first = spec.nodes.len();
                 let weights = push_tree(&mut spec, tree, index, &questions);
                 let weights = weights.map_err(|cause| format!("tree {index}: {cause}"))?;
-                if with_covers {
-                    push_covers(&mut spec, first, &weights)
-                        .map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+                if unexplained.is_none() {
+                    unexplained = fault(index, push_covers(&mut spec, first, &weights));
                 }
             }
             trees.len()
@@ -181,6 +180,7 @@ pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f64>, String> 
         iterations,
         features: Features { count, names: named.then_some(names), encodings },
         trees: spec,
+        unexplained,
         finish: Finish { adjustment: Adjustment::ScaleAndBias(scale, bias), transform, output },
     })
 }

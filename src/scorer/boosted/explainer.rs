@@ -4,11 +4,11 @@ use super::BoostedScorer;
 use super::real::Real;
 use crate::data::MiniBatch;
 use crate::scorer::trees::Scratch;
-use crate::scorer::{Explainer, ScoreError};
+use crate::scorer::{Contributions, Explainer, ScoreError};
 
 impl<W: Real> Explainer for BoostedScorer<W> {
-    fn method(&self) -> &'static str {
-        "TreeSHAP"
+    fn method(&self) -> String {
+        "TreeSHAP".to_owned()
     }
 
     fn scores(&self) -> Vec<String> {
@@ -22,7 +22,7 @@ impl<W: Real> Explainer for BoostedScorer<W> {
         shap.expected().iter().enumerate().map(|(target, sum)| sum * factor + addend(target)).collect()
     }
 
-    fn contributions(&self, mini_batch: &MiniBatch) -> Result<Vec<f64>, ScoreError> {
+    fn contributions(&self, mini_batch: &MiniBatch) -> Result<Contributions, ScoreError> {
         let shap = self.shap.as_ref().map_err(|cause| ScoreError::Permanent(cause.clone()))?;
         let columns = self.columns(mini_batch)?;
         let (factor, _) = self.finish.scaling();
@@ -34,6 +34,6 @@ impl<W: Real> Explainer for BoostedScorer<W> {
             shap.add(&self.trees, &row, &mut scratch, sums);
             sums.iter_mut().for_each(|sum| *sum *= factor);
         }
-        Ok(contributions)
+        Ok(Contributions { values: contributions, errors: None })
     }
 }

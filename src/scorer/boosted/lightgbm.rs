@@ -11,7 +11,7 @@ use std::str::FromStr;
 use super::encoding::{Category, Encoding};
 use super::numbers::{categories, number, rounded_down};
 use super::output::{Adjustment, Classes, Finish, Output, Transform};
-use super::{Features, Model};
+use super::{Features, Model, fault};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec, ValueSet};
 
 /// `kZeroThreshold`: values up to it, and down to its negative, are zero.
@@ -83,10 +83,11 @@ pub(super) fn read(text: &str, with_covers: bool) -> Result<Model<f64>, String> 
         return Err(format!("it has {} trees of {sizes}, in iterations of {targets}", trees.len()));
     }
     let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
+    let mut unexplained = Model::<f64>::not_wanted(with_covers);
     for (index, tree) in trees.iter().enumerate() {
         push_tree(&mut spec, tree, index, targets).map_err(|cause| format!("tree {index}: {cause}"))?;
-        if with_covers {
-            push_covers(&mut spec, tree).map_err(|cause| format!("tree {index} cannot be explained: {cause}"))?;
+        if unexplained.is_none() {
+            unexplained = fault(index, push_covers(&mut spec, tree));
         }
     }
     let iterations = trees.len() / targets;
@@ -105,6 +106,7 @@ pub(super) fn read(text: &str, with_covers: bool) -> Result<Model<f64>, String> 
         iterations,
         features: Features { count, names: named.then_some(names), encodings },
         trees: spec,
+        unexplained,
         finish: Finish { adjustment, transform, output },
     })
 }

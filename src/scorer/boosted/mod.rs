@@ -40,7 +40,7 @@ use self::real::Real;
 use super::trees::{Aggregate, Kernel, Score, Shap, TreeEnsemble, TreeSpec};
 use super::{
     Dimension, ElementType, Explainer, FeatureNeeds, ModelError, NamedFeature, ScoreError, Scorer, Signature,
-    TensorSpec,
+    TensorSpec, Unexplained,
 };
 use crate::data::{MiniBatch, Predictions};
 use crate::simd::Level;
@@ -58,7 +58,21 @@ struct Model<W> {
     iterations: usize,
     features: Features,
     trees: TreeSpec<f32, W>,
+    /// Why the covers of the trees are not complete, if they are not.
+    unexplained: Option<String>,
     finish: Finish<W>,
+}
+
+impl<W> Model<W> {
+    /// Why covers are not there, unless they are wanted.
+    fn not_wanted(with_covers: bool) -> Option<String> {
+        (!with_covers).then(|| "it was not loaded to be explained".to_owned())
+    }
+}
+
+/// What is wrong with the covers of a tree, if anything is.
+fn fault(tree: usize, covers: Result<(), String>) -> Option<String> {
+    covers.err().map(|cause| format!("tree {tree}: {cause}"))
 }
 
 /// What a model takes.
@@ -146,15 +160,18 @@ fn read(bytes: &[u8], explain: bool) -> Result<Box<dyn Scorer>, String> {
 impl<W: Real> BoostedScorer<W> {
     /// Prepares `model`.
     fn boxed(model: Model<W>) -> Result<Box<dyn Scorer>, String> {
-        let Model { library, objective, iterations, features, trees, finish } = model;
+        let Model { library, objective, iterations, features, mut trees, unexplained, finish } = model;
         let targets = trees.targets;
+        if unexplained.is_some() {
+            trees.covers.clear();
+        }
         let trees = TreeEnsemble::build(&trees).map_err(|error| format!("its trees are malformed: {error}"))?;
         if trees.features() > features.count {
             return Err(format!("its trees ask for feature {} of {}", trees.features() - 1, features.count));
         }
-        let shap = match trees.has_covers() {
-            true => Shap::of(&trees).map_err(|error| error.to_string()),
-            false => Err("it was not loaded to be explained".to_owned()),
+        let shap = match unexplained {
+            None => Shap::of(&trees).map_err(|error| error.to_string()),
+            Some(cause) => Err(cause),
         };
         let kernel = Kernel::new(&trees);
         let way = match &kernel {
@@ -276,8 +293,9 @@ impl<W: Real> Scorer for BoostedScorer<W> {
         Arc::clone(&self.schema)
     }
 
-    fn explainer(&self) -> Result<&dyn Explainer, String> {
-        self.shap.as_ref().map(|_| self as &dyn Explainer).map_err(Clone::clone)
+    fn explainer(&self) -> Result<&dyn Explainer, Unexplained> {
+        let shap = self.shap.as_ref().map(|_| self as &dyn Explainer);
+        shap.map_err(|cause| Unexplained { cause: cause.clone(), observing: false })
     }
 
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {

@@ -12,7 +12,7 @@ use tract_onnx::prelude::*;
 use super::ops::columns::FeatureStep;
 use super::{chain, classes, gather, ops};
 use crate::data::{ElementType, MiniBatch};
-use crate::scorer::{Explainer, ScoreError, TensorSpec};
+use crate::scorer::{Contributions, Explainer, ScoreError, TensorSpec};
 
 /// A linear model, and the operators before it that change each feature by itself.
 pub(super) struct LinearExplainer {
@@ -39,8 +39,8 @@ impl LinearExplainer {
 }
 
 impl Explainer for LinearExplainer {
-    fn method(&self) -> &'static str {
-        "weights times values"
+    fn method(&self) -> String {
+        "weights times values".to_owned()
     }
 
     fn scores(&self) -> Vec<String> {
@@ -51,7 +51,7 @@ impl Explainer for LinearExplainer {
         self.sums.intercepts.iter().copied().map(f64::from).collect()
     }
 
-    fn contributions(&self, mini_batch: &MiniBatch) -> Result<Vec<f64>, ScoreError> {
+    fn contributions(&self, mini_batch: &MiniBatch) -> Result<Contributions, ScoreError> {
         let columns = &mini_batch.block.records.columns()[..mini_batch.block.feature_count];
         let columns = gather::slices::<Float32Type>(columns, mini_batch.records.clone(), ElementType::Float32)
             .map_err(|error| ScoreError::Permanent(format!("{error:#}")))?;
@@ -73,6 +73,6 @@ impl Explainer for LinearExplainer {
                 }
             }
         }
-        Ok(contributions)
+        Ok(Contributions { values: contributions, errors: None })
     }
 }

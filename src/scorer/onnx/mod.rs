@@ -52,7 +52,7 @@ use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
 use super::{
     Details, Dimension, Explainer, FeatureNeeds, ModelError, ModelSettings, OperatorCount, ScoreError, Scorer,
-    Signature, TensorSpec,
+    Signature, TensorSpec, Unexplained,
 };
 use crate::caught::caught;
 use crate::data::{MiniBatch, Predictions};
@@ -207,13 +207,10 @@ impl Scorer for OnnxScorer {
         Arc::clone(self.layout.schema())
     }
 
-    fn explainer(&self) -> Result<&dyn Explainer, String> {
+    fn explainer(&self) -> Result<&dyn Explainer, Unexplained> {
         let explainer = self.explainer.as_ref().map(|explainer| explainer as &dyn Explainer);
-        explainer.ok_or_else(|| {
-            "of ONNX models, contributions are told of linear ones (LinearClassifier, LinearRegressor), alone or behind \
-             Scalers and Imputers; those of boosted trees are told of the files of LightGBM, XGBoost and CatBoost themselves"
-                .to_owned()
-        })
+        let cause = "it is no linear model, alone or behind Scalers and Imputers";
+        explainer.ok_or_else(|| Unexplained { cause: cause.to_owned(), observing: false })
     }
 
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {

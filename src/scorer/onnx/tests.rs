@@ -265,7 +265,7 @@ fn explained(op_type: &str, attributes: Vec<AttributeProto>) -> (Vec<String>, Ve
         rows: [["3", "2.5"], ["1", "2"]].map(|row| row.map(str::to_owned).to_vec()).to_vec(),
     };
     let block = block(&table, scorer.needs());
-    let contributions = explainer.contributions(&MiniBatch { block, records: 0..2 }).unwrap();
+    let contributions = explainer.contributions(&MiniBatch { block, records: 0..2 }).unwrap().values;
     (explainer.scores(), explainer.expected(), contributions)
 }
 

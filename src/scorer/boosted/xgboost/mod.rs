@@ -11,7 +11,7 @@ use self::file::{Booster, Categories, FeatureCategories, File, Tree, Trees};
 use super::encoding::{Category, Encoding};
 use super::numbers::{Numbers, categories, number};
 use super::output::{Adjustment, Classes, Finish, Output, Transform};
-use super::{Features, Model};
+use super::{Features, Model, fault};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, TreeSpec};
 
 /// Categories from here on are none: float32 does not tell them apart.
@@ -54,18 +54,15 @@ pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f32>, String> 
     let (used, iterations) = used_trees(&model, targets, best.transpose()?)?;
     let mut spec = TreeSpec { nodes: vec![], weights: vec![], targets, sets: vec![], covers: vec![] };
     push_base_score(&mut spec, &base_scores(&parameters.base_score, link)?)?;
-    if with_covers {
-        spec.covers.push(1.0);
-    }
+    spec.covers.push(1.0);
+    let mut unexplained = Model::<f32>::not_wanted(with_covers);
     for (index, tree) in model.trees[..used].iter().enumerate() {
         let weight = weights.as_ref().map_or(1.0, |weights| weights[index]);
         push_tree(&mut spec, tree, index, groups[index], weight).map_err(|cause| format!("tree {index}: {cause}"))?;
-        if with_covers {
-            let covers = tree
-                .sum_hessian
-                .as_ref()
-                .ok_or_else(|| format!("tree {index} cannot be explained: it has no sum_hessian"))?;
-            spec.covers.extend(covers.parse::<f64>("sum_hessian")?);
+        if unexplained.is_none() {
+            let covers = tree.sum_hessian.as_ref().ok_or_else(|| "it has no sum_hessian".to_owned());
+            let covers = covers.and_then(|covers| covers.parse::<f64>("sum_hessian"));
+            unexplained = fault(index, covers.map(|covers| spec.covers.extend(covers)));
         }
     }
     let encodings = match model.cats {
@@ -84,6 +81,7 @@ pub(super) fn read(json: &str, with_covers: bool) -> Result<Model<f32>, String> 
         iterations,
         features: Features { count, names: named.then_some(names), encodings },
         trees: spec,
+        unexplained,
         finish: Finish { adjustment: Adjustment::None, transform, output },
     })
 }
