@@ -119,6 +119,11 @@ fn linear_models_are_explained() {
         ("linear_regression", "prediction", None),
         ("scaler_logistic_zipmap", "probability_1", Some(log_odds as fn(f64) -> f64)),
         ("imputer_mean_logistic", "probability_1", Some(log_odds)),
+        // Behind operators of ONNX itself, and with a text whose categories have columns of their own.
+        ("min_max_scaler_ridge", "prediction", None),
+        ("min_max_scaler_clip_ridge", "prediction", None),
+        ("several_inputs", "probability_1", Some(log_odds)),
+        ("several_inputs_string", "probability_1", Some(log_odds)),
     ] {
         let scene = Scene::new();
         let file = scene.model(model);
@@ -226,7 +231,40 @@ fn what_cannot_be_explained_is_refused_with_the_reason() {
     let file = scene.model("mlp_binary");
     scene.copy("tests/models/mlp_binary.input.csv", "data.csv");
     run(&file).exits(4).says(&["mlp_binary.onnx", "cannot be explained", "linear", "--explain-background"]);
+    let file = scene.model("random_forest_binary");
+    run(&file).exits(4).says(&["random_forest_binary.onnx", "training data", "--explain-background"]);
     scene.run().model(&file).input("data.csv").args(&["--explain", "0"]).exits(2).says(&["explain", "all"]);
+}
+
+#[test]
+fn trees_in_onnx_are_explained_with_a_background() {
+    for (model, columns, link) in [
+        ("gradient_boosting_regressor", vec![("", "prediction")], None),
+        ("gradient_boosting_binary", vec![("", "probability_1")], Some(log_odds as fn(f64) -> f64)),
+        ("random_forest_3class", vec![("_high", "probability_high"), ("_low", "probability_low")], None),
+    ] {
+        let scene = Scene::new();
+        let file = scene.model(model);
+        scene.copy(&format!("tests/models/{model}.input.csv"), "data.csv");
+        let args = ["--explain", "all", "--explain-background", "data.csv"];
+        let ended = scene.run().model(&file).input("data.csv").args(&args).ok();
+        assert!(scene.read("out/job.json").contains("40 records of the background counted"), "{model}");
+        let predictions = ended.predictions();
+        for (suffix, column) in columns {
+            let scores: Vec<f64> = predictions
+                .column(column)
+                .into_iter()
+                .map(|text| link.map_or(number(text), |link| link(number(text))))
+                .collect();
+            for (row, (sum, score)) in sums(predictions, suffix).into_iter().zip(&scores).enumerate() {
+                assert!((sum - score).abs() <= 1e-4 * score.abs().max(1.0), "{model}, row {row}: {sum}, not {score}");
+            }
+            // What is expected is the mean over the background.
+            let expected = number(predictions.column(&format!("expected_value{suffix}"))[0]);
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            assert!((expected - mean).abs() <= 1e-4 * mean.abs().max(1.0), "{model}: {expected}, not {mean}");
+        }
+    }
 }
 
 #[test]

@@ -11,17 +11,16 @@
 //! steps for every number. (Only in tract's reductions and convolutions, and in ONNX Runtime's networks, may the last
 //! bits differ with the number of rows; `model inspect` measures by how much.)
 
-mod chain;
 mod choice;
 mod classes;
 mod dry_run;
 mod exp;
+mod explain;
 mod features;
 mod gather;
 mod graph;
 mod head;
 mod library;
-mod linear;
 #[cfg(test)]
 mod node_tests;
 mod onnx_runtime;
@@ -44,9 +43,9 @@ use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
 use self::dry_run::{DryRun, zeros};
+use self::explain::OnnxExplainer;
 use self::features::RowLength;
 use self::head::{Head, Split};
-use self::linear::LinearExplainer;
 use self::onnx_runtime::{Library, Sessions};
 use self::outputs::OutputLayout;
 use self::plan::{Plan, Rows};
@@ -83,8 +82,8 @@ pub struct OnnxScorer {
     operators: Vec<OperatorCount>,
     /// Why it is run by what runs it.
     reason: String,
-    /// What explains it, if that was asked for and is possible.
-    explainer: Option<LinearExplainer>,
+    /// What explains it, if that was asked for.
+    explainer: OnnxExplainer,
 }
 
 impl OnnxScorer {
@@ -94,10 +93,7 @@ impl OnnxScorer {
         let mut scorer = choice::load(&model, path, settings)?;
         if let (Some(_), Some(graph)) = (settings.explain, &model.graph) {
             let (known, _) = known_inputs(graph, &scorer.signature.inputs);
-            scorer.explainer = LinearExplainer::of_graph(graph, &known).map_err(|error| ModelError::Unusable {
-                path: path.display().to_string(),
-                cause: format!("{error:#}"),
-            })?;
+            scorer.explainer = OnnxExplainer::of_model(&model, &known);
         }
         Ok(scorer)
     }
@@ -132,7 +128,7 @@ impl OnnxScorer {
         let own = own_operators();
         let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
         let run_rows = (RUN_VALUES / graph::words(graph).max(1)).clamp(1, RUN_ROWS);
-        let (reason, explainer) = (String::new(), None);
+        let (reason, explainer) = (String::new(), OnnxExplainer::not_wanted());
         Ok(OnnxScorer { head, plan, signature, needs, run_rows, layout, operators, reason, explainer })
     }
 
@@ -151,7 +147,7 @@ impl OnnxScorer {
             let padded = if self.plan.rows() == Rows::Any { rows } else { most };
             let inputs = match &self.head {
                 Some(head) => head.eval(features, start..end)?,
-                None => self.inputs(features, start..end, padded)?,
+                None => gathered(&self.signature.inputs, features, start..end, padded)?,
             };
             let outputs = self.plan.run(inputs)?;
             columns.extend(&outputs, rows)?;
@@ -159,27 +155,28 @@ impl OnnxScorer {
         }
         Ok(columns.finish())
     }
+}
 
-    fn inputs(
-        &self,
-        features: &[ArrayRef],
-        records: std::ops::Range<usize>,
-        padded: usize,
-    ) -> TractResult<TVec<TValue>> {
-        match self.signature.inputs.as_slice() {
-            [table] => {
-                let tensor = gather::tensor(features, records, table.element, table.shape.len(), padded)?;
-                Ok(tvec![tensor.into_tvalue()])
-            }
-            several => several
-                .iter()
-                .zip(features.chunks(1))
-                .map(|(input, column)| {
-                    let tensor = gather::tensor(column, records.clone(), input.element, input.shape.len(), padded)?;
-                    Ok(tensor.into_tvalue())
-                })
-                .collect(),
+/// The records `records` of the columns `features` as the graph takes them in `inputs`, with `padded` rows.
+fn gathered(
+    inputs: &[TensorSpec],
+    features: &[ArrayRef],
+    records: std::ops::Range<usize>,
+    padded: usize,
+) -> TractResult<TVec<TValue>> {
+    match inputs {
+        [table] => {
+            let tensor = gather::tensor(features, records, table.element, table.shape.len(), padded)?;
+            Ok(tvec![tensor.into_tvalue()])
         }
+        several => several
+            .iter()
+            .zip(features.chunks(1))
+            .map(|(input, column)| {
+                let tensor = gather::tensor(column, records.clone(), input.element, input.shape.len(), padded)?;
+                Ok(tensor.into_tvalue())
+            })
+            .collect(),
     }
 }
 
@@ -208,9 +205,11 @@ impl Scorer for OnnxScorer {
     }
 
     fn explainer(&self) -> Result<&dyn Explainer, Unexplained> {
-        let explainer = self.explainer.as_ref().map(|explainer| explainer as &dyn Explainer);
-        let cause = "it is no linear model, alone or behind Scalers and Imputers";
-        explainer.ok_or_else(|| Unexplained { cause: cause.to_owned(), observing: false })
+        self.explainer.ready()
+    }
+
+    fn observe(&mut self, records: &mut dyn Iterator<Item = MiniBatch>) -> Result<(), ScoreError> {
+        self.explainer.observe(records)
     }
 
     fn score(&self, mini_batch: &MiniBatch) -> Result<Predictions, ScoreError> {

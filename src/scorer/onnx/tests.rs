@@ -18,9 +18,9 @@ use tract_onnx::pb::{
 };
 
 use super::OnnxScorer;
-use super::linear::LinearExplainer;
+use super::explain::OnnxExplainer;
 use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, MiniBatch, RowNumbers};
-use crate::scorer::{Explainer, ModelError, ModelSettings, Scorer};
+use crate::scorer::{ModelError, ModelSettings, Scorer};
 
 /// Largest relative difference from ONNX Runtime's numbers.
 const TOLERANCE: f64 = 1e-5;
@@ -28,9 +28,9 @@ const TOLERANCE: f64 = 1e-5;
 /// Differences between numbers as small as this are not looked at: they are what cancellation leaves of larger ones.
 const SMALL: f64 = 1e-6;
 
-struct Table {
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
+pub(super) struct Table {
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 impl Table {
@@ -66,7 +66,7 @@ fn array<'t>(cells: impl Iterator<Item = &'t str>, element: ElementType) -> Arra
 }
 
 /// All rows of `table`, as the features that a scorer needs.
-fn block(table: &Table, needs: &FeatureNeeds) -> Arc<Block> {
+pub(super) fn block(table: &Table, needs: &FeatureNeeds) -> Arc<Block> {
     let columns: Vec<ArrayRef> = match needs {
         FeatureNeeds::Table { element, count } => {
             assert_eq!(*count, Some(table.header.len()));
@@ -210,7 +210,7 @@ fn all_unsupported_operators_are_named() {
 }
 
 /// A model of the operators of ai.onnx.ml `nodes`, from `x` of shape `[?, features]` to `y`.
-fn model(features: Option<i64>, nodes: Vec<NodeProto>) -> ModelProto {
+pub(super) fn model(features: Option<i64>, nodes: Vec<NodeProto>) -> ModelProto {
     let dimension = |value| Dimension { value, denotation: String::new() };
     let dim = vec![dimension(None), dimension(features.map(DimensionValue::DimValue))];
     let tensor = Tensor { elem_type: DataType::Float as i32, shape: Some(TensorShapeProto { dim }) };
@@ -226,7 +226,7 @@ fn model(features: Option<i64>, nodes: Vec<NodeProto>) -> ModelProto {
     ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..ModelProto::default() }
 }
 
-fn node(op_type: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+pub(super) fn node(op_type: &str, attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
         input: vec!["x".to_owned()],
         output: vec!["y".to_owned()],
@@ -237,15 +237,15 @@ fn node(op_type: &str, attribute: Vec<AttributeProto>) -> NodeProto {
     }
 }
 
-fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
+pub(super) fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
     AttributeProto { name: name.to_owned(), r#type: r#type as i32, ..AttributeProto::default() }
 }
 
-fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) }
 }
 
-fn floats(name: &str, floats: &[f32]) -> AttributeProto {
+pub(super) fn floats(name: &str, floats: &[f32]) -> AttributeProto {
     AttributeProto { floats: floats.to_vec(), ..attribute(name, AttributeType::Floats) }
 }
 
@@ -258,8 +258,8 @@ fn explained(op_type: &str, attributes: Vec<AttributeProto>) -> (Vec<String>, Ve
     let model =
         model(Some(2), vec![scaler, NodeProto { input: vec!["scaled".to_owned()], ..node(op_type, attributes) }]);
     let scorer = OnnxScorer::of_model(&model, Path::new("model.onnx"), None).unwrap();
-    let graph = model.graph.as_ref().unwrap();
-    let explainer = LinearExplainer::of_graph(graph, &scorer.signature.inputs).unwrap().unwrap();
+    let explainer = OnnxExplainer::of_model(&model, &scorer.signature.inputs);
+    let explainer = explainer.ready().unwrap();
     let table = Table {
         header: ["a", "b"].map(str::to_owned).to_vec(),
         rows: [["3", "2.5"], ["1", "2"]].map(|row| row.map(str::to_owned).to_vec()).to_vec(),

@@ -37,6 +37,7 @@ mod shaped_operator;
 mod softmax;
 mod string_normalizer;
 mod strings;
+pub(super) mod sums_of_trees;
 mod svm;
 mod svm_classifier;
 mod svm_regressor;

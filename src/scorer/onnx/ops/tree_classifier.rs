@@ -9,7 +9,7 @@ use super::columns::{ColumnScorer, Feature, numbers};
 use super::labels::Labels;
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built, rows_and_columns};
-use super::tree_attributes::{Reals, WeightAttributes, described};
+use super::tree_attributes::{Described, Reals, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
@@ -28,7 +28,8 @@ pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
 }
 
 impl TreeEnsembleClassifier {
-    fn of(node: &NodeProto) -> TractResult<Self> {
+    /// The labels of `node`, its trees with a target for each, and what is added to their sums.
+    pub(super) fn described(node: &NodeProto) -> TractResult<(Labels, Described, Reals<'_>)> {
         let labels = Labels::of(node, "classlabels_int64s", "classlabels_strings")?;
         let names = WeightAttributes {
             ids: "class_ids",
@@ -39,6 +40,11 @@ impl TreeEnsembleClassifier {
         };
         let base_values = Reals::of(node, "base_values", "base_values_as_tensor")?;
         let described = described(node, &names, labels.len(), &base_values)?;
+        Ok((labels, described, base_values))
+    }
+
+    fn of(node: &NodeProto) -> TractResult<Self> {
+        let (labels, described, base_values) = Self::described(node)?;
         let trees = Trees::new(node, &described, base_values)?;
         let base_values = trees.base_values.len();
         node.expect_attr("base_values", base_values <= labels.len(), "no more values than classes")?;

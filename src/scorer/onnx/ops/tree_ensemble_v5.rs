@@ -8,17 +8,18 @@ use tract_onnx::tract_hir::internal::*;
 use super::post_transform::PostTransform;
 use super::row_operator::Built;
 use super::tree_attributes::{Described, Reals, indices, missing_is_true, tensor};
-use super::tree_ensemble::Trees;
 use super::tree_regressor::{Function, TreeEnsembleRegressor, targets};
 use crate::scorer::trees::{Comparison, LeafWeight, NodeSpec, Split, Threshold, TreeSpec, ValueSet};
 
 pub(super) fn build(_: &ParsingContext, node: &NodeProto) -> Built {
-    TreeEnsembleRegressor::version_5(node)?.built(node)
+    TreeEnsembleRegressor::of(node)?.built(node)
 }
 
 impl TreeEnsembleRegressor {
-    /// The operator that `node`, a TreeEnsemble, is.
-    pub(super) fn version_5(node: &NodeProto) -> TractResult<Self> {
+    /// The trees of `node`, a TreeEnsemble, what is added to their sums, and what becomes of them.
+    pub(super) fn described_in_version_5(
+        node: &NodeProto,
+    ) -> TractResult<(Described, Reals<'_>, Function, PostTransform)> {
         let targets = targets(node)?;
         let function = match node.get_attr_opt::<i64>("aggregate_function")?.unwrap_or(1) {
             0 => Function::Average,
@@ -35,8 +36,7 @@ impl TreeEnsembleRegressor {
             4 => PostTransform::Probit,
             _ => return node.bail_attr("post_transform", "expected a number from 0 to 4"),
         };
-        let trees = Trees::new(node, &described(node, targets)?, Reals::F32(Cow::default()))?;
-        Ok(Self::new(node, trees, targets, function, post_transform))
+        Ok((described(node, targets)?, Reals::F32(Cow::default()), function, post_transform))
     }
 }
 

@@ -7,7 +7,7 @@ use tract_onnx::tract_hir::internal::*;
 use super::columns::{ColumnScorer, Feature, numbers};
 use super::post_transform::PostTransform;
 use super::row_operator::{Built, OutputForm, OutputShape, RowOperator, built};
-use super::tree_attributes::{Reals, WeightAttributes, described};
+use super::tree_attributes::{Described, Reals, WeightAttributes, described};
 use super::tree_ensemble::{Finish, Real, Trees, transform};
 use crate::scorer::trees::{Aggregate, Score, TreeEnsemble, WALKED_ROWS};
 
@@ -52,9 +52,16 @@ pub(super) fn targets(node: &NodeProto) -> TractResult<usize> {
 }
 
 impl TreeEnsembleRegressor {
-    fn of(node: &NodeProto) -> TractResult<Self> {
+    pub(super) fn of(node: &NodeProto) -> TractResult<Self> {
+        let (described, base_values, function, post_transform) = Self::described(node)?;
+        let trees = Trees::new(node, &described, base_values)?;
+        Ok(Self::new(node, trees, targets(node)?, function, post_transform))
+    }
+
+    /// The trees of `node`, what is added to their sums, and what becomes of them.
+    pub(super) fn described(node: &NodeProto) -> TractResult<(Described, Reals<'_>, Function, PostTransform)> {
         if node.op_type == "TreeEnsemble" {
-            return Self::version_5(node);
+            return Self::described_in_version_5(node);
         }
         let targets = targets(node)?;
         let function = match node.get_attr_opt::<&str>("aggregate_function")?.unwrap_or("SUM") {
@@ -78,8 +85,7 @@ impl TreeEnsembleRegressor {
             // some leaves theirs several times.
             described.keep_first_weights();
         }
-        let trees = Trees::new(node, &described, base_values)?;
-        Ok(Self::new(node, trees, targets, function, PostTransform::of(node)?))
+        Ok((described, base_values, function, PostTransform::of(node)?))
     }
 
     /// The operator that `node` is, with trees and attributes as read from it.
