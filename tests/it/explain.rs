@@ -221,6 +221,14 @@ fn what_cannot_be_explained_is_refused_with_the_reason() {
     run("without.txt").exits(4).says(&["without.txt", "cannot be explained", "internal_count"]);
     scene.write("contradictory.txt", text.replacen("\nleaf_count=", "\nleaf_count=9", 1));
     run("contradictory.txt").exits(4).says(&["contradictory.txt", "cannot be explained", "contradictory", "--explain"]);
+    // Against a background both are explained like any other model.
+    for model in ["without.txt", "contradictory.txt"] {
+        let ended = run(model).args(&["--explain-background", "data.csv"]).to(&format!("{model}.sampled")).ok();
+        let predictions = ended.predictions();
+        for (sum, output) in sums(predictions, "").into_iter().zip(predictions.column("prediction")) {
+            assert!((sum - number(output)).abs() < 1e-9 * sum.abs().max(1.0), "{model}: {sum}, not {output}");
+        }
+    }
     // As a job without it, both are as good as any.
     for model in ["without.txt", "contradictory.txt"] {
         scene.run().model(model).input("data.csv").to(&format!("{model}.plain")).ok();
