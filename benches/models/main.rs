@@ -13,6 +13,7 @@ mod cases;
 mod data;
 mod end_to_end;
 mod loading;
+mod networks;
 mod ours;
 #[path = "../run/process.rs"]
 mod process;
@@ -122,6 +123,7 @@ fn start() -> Result<()> {
     if wanted("loading") {
         loading::measure(&bench, &mut table)?;
     }
+    networks::measure(&bench, wanted, &mut table)?;
     if wanted("end_to_end") {
         end_to_end::measure(&bench, &mut table)?;
     }

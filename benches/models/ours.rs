@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use ::batchscore::data::{Block, Cuts, InputFile, MiniBatch, RowNumbers};
 use ::batchscore::scorer::{self, Engine, ModelSettings, Scorer};
+use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::Result;
 
-/// The model at `path`, by what is the program's own.
-pub(crate) fn load(path: &Path) -> Result<Box<dyn Scorer>> {
-    Ok(scorer::load(path, &ModelSettings { engine: Engine::Tract, ..ModelSettings::default() })?)
+/// The model at `path`; [`Engine::Tract`] is the program's own.
+pub(crate) fn load(path: &Path, engine: Engine) -> Result<Box<dyn Scorer>> {
+    Ok(scorer::load(path, &ModelSettings { engine, ..ModelSettings::default() })?)
 }
 
 /// CPU seconds of this thread.
@@ -30,9 +31,13 @@ pub(crate) fn mini_batches(path: &Path, rows: usize) -> Result<Vec<MiniBatch>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
     let parts = reader.collect::<std::result::Result<Vec<_>, _>>()?;
     let schema = parts.first().ok_or("there are no rows")?.schema();
-    let records = concat_batches(&schema, &parts)?;
+    Ok(cut(concat_batches(&schema, &parts)?, &path.display().to_string(), rows))
+}
+
+/// Mini-batches of `rows` rows each from `records`, which are called `name`.
+pub(crate) fn cut(records: RecordBatch, name: &str, rows: usize) -> Vec<MiniBatch> {
     let block = Block {
-        file: Arc::new(InputFile { index: 0, name: path.display().to_string() }),
+        file: Arc::new(InputFile { index: 0, name: name.to_owned() }),
         span: 0..records.num_rows() as u64,
         feature_count: records.num_columns(),
         records,
@@ -40,7 +45,7 @@ pub(crate) fn mini_batches(path: &Path, rows: usize) -> Result<Vec<MiniBatch>> {
         failures: Vec::new(),
         cuts: Cuts::Every(rows as u64),
     };
-    Ok(Arc::new(block).mini_batches().filter(|mini_batch| mini_batch.len() == rows).collect())
+    Arc::new(block).mini_batches().filter(|mini_batch| mini_batch.len() == rows).collect()
 }
 
 /// Rows a CPU second, from calls for about `seconds`.
@@ -67,7 +72,7 @@ pub(crate) fn rate(scorer: &dyn Scorer, mini_batches: &[MiniBatch], seconds: f64
 /// CPU seconds of loading a model.
 pub(crate) fn loading(path: &Path) -> Result<f64> {
     let started = cpu_seconds()?;
-    let scorer = load(path)?;
+    let scorer = load(path, Engine::Tract)?;
     let seconds = cpu_seconds()? - started;
     drop(scorer);
     Ok(seconds)

@@ -26,6 +26,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from make_networks import make_networks
+
 COLUMNS = 28
 TRAINING_ROWS = 20_000
 # Rows to score: more than fit a core's nearest cache, as in a job.
@@ -48,6 +50,7 @@ def main():
     for make in (make_lightgbm, make_forest, make_xgboost, make_mlp):
         write_rows(folder / f"{make(folder, values, label, score)}.rows.parquet", frame)
     make_pipeline_model(folder, rng)
+    make_networks(folder)
 
 
 def make_lightgbm(folder, values, label, _):
