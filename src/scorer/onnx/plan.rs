@@ -51,7 +51,9 @@ impl Plan {
         }
         let mut model = model.into_typed()?;
         ops::replace(&mut model);
-        let plan = TypedSimplePlan::new(model.into_optimized()?)?;
+        let mut model = model.into_optimized()?;
+        ops::fuse_extremes(&mut model)?;
+        let plan = TypedSimplePlan::new(model)?;
         Ok(Plan { rows, runtime: Runtime::Tract { plan, states: Idle::default() } })
     }
 

@@ -71,12 +71,20 @@ fn replacement(op: &dyn TypedOp, has_zero: impl Fn() -> bool) -> Option<Box<dyn 
 
 /// The largest or the smallest of some values; NaN if there is one among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Extreme {
+pub(super) enum Extreme {
     Largest,
     Smallest,
 }
 
 impl Extreme {
+    /// tract's operator that passes over NaN.
+    pub(super) fn of_tract(self) -> Box<dyn BinMiniOp> {
+        match self {
+            Extreme::Largest => Box::new(math::Max),
+            Extreme::Smallest => Box::new(math::Min),
+        }
+    }
+
     /// What no other value is left behind by.
     fn of_none<T: Bounds>(self) -> T {
         match self {

@@ -14,6 +14,7 @@ mod compress;
 mod feature_vectorizer;
 mod flatten;
 mod floats;
+mod fused_extremes;
 mod gemm;
 mod imputer;
 mod integers;
@@ -52,6 +53,7 @@ mod tree_regressor;
 mod unique;
 mod zip_map;
 
+pub(super) use fused_extremes::fuse_extremes;
 use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::prelude::TypedModel;
 
