@@ -652,6 +652,40 @@ def make_convolution():
     describe(name, "A convolution over the columns.", model)
 
 
+def make_map():
+    words = ["age", "city=Lima", "city=Osaka"]
+    nodes = [
+        helper.make_node(
+            "DictVectorizer", ["x"], ["/x"], domain="ai.onnx.ml", string_vocabulary=words
+        ),
+        helper.make_node(
+            "LinearRegressor",
+            ["/x"],
+            ["y"],
+            domain="ai.onnx.ml",
+            coefficients=[0.25, -3.0, 1.5],
+            intercepts=[0.5],
+        ),
+    ]
+    numbers = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    given = helper.make_value_info("x", helper.make_map_type_proto(TensorProto.STRING, numbers))
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+    name = "map"
+    graph = helper.make_graph(nodes, name, [given], [result])
+    versions = [helper.make_opsetid("ai.onnx.ml", 1)]
+    model = helper.make_model(graph, opset_imports=versions, ir_version=8)
+    onnx.checker.check_model(model)
+    path = save(name, model)
+    rng = np.random.default_rng(10)
+    values = np.round(rng.normal(size=(ROWS, len(words))), 3)
+    results = [
+        run(path, {"x": dict(zip(words, map(float, row)))})[0].ravel() for row in values
+    ]
+    write_csv(f"{name}.input.csv", words, values)
+    write_expected(name, ["prediction"], results)
+    describe(name, "A map of words to numbers goes in.", model)
+
+
 def make_determinant():
     shapes = {"matrix": [-1, 2, 2], "column": [-1, 1]}
     nodes = [
@@ -756,6 +790,7 @@ def main():
     make_several_inputs()
     make_plain()
     make_convolution()
+    make_map()
     make_determinant()
     make_broken()
     write_readme()

@@ -95,7 +95,17 @@ fn attribute(kind: AttributeType) -> AttributeProto {
     AttributeProto { r#type: kind.into(), ..AttributeProto::default() }
 }
 
-/// An input of shape `[N, 1]`.
+/// What documents the inputs that are entries of a map.
+const ENTRY: &str = "an entry of a map";
+
+/// Whether the graph is not as it was in the file: it has outputs in place of a sequence, which declare nothing, or inputs
+/// in place of a map.
+pub(super) fn is_rewritten(graph: &GraphProto) -> bool {
+    let declares_nothing = |output: &ValueInfoProto| output.r#type.is_none();
+    graph.output.iter().any(declares_nothing) || graph.input.iter().any(|input| input.doc_string == ENTRY)
+}
+
+/// An input of shape `[N, 1]`, for an entry of a map.
 fn float_column(name: &str) -> ValueInfoProto {
     let dimension = |value| Dimension { value: Some(value), ..Dimension::default() };
     let shape = vec![dimension(DimensionValue::DimParam("N".to_owned())), dimension(DimensionValue::DimValue(1))];
@@ -104,7 +114,7 @@ fn float_column(name: &str) -> ValueInfoProto {
     ValueInfoProto {
         name: name.to_owned(),
         r#type: Some(TypeProto { value, ..TypeProto::default() }),
-        ..ValueInfoProto::default()
+        doc_string: ENTRY.to_owned(),
     }
 }
 
@@ -239,6 +249,7 @@ mod tests {
         assert_eq!(inputs, ["a: float32[N, 1]", "b=c: float32[N, 1]"]);
         let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         assert_eq!(operators, ["Concat", "Imputer"]);
+        assert!(is_rewritten(&graph));
         assert_eq!(check_names(&graph), Ok(()));
     }
 
@@ -248,6 +259,7 @@ mod tests {
             let mut graph = of_a_map(words);
             take_maps_apart(&mut graph);
             assert_eq!(graph.input.len(), 1, "{words:?}");
+            assert!(!is_rewritten(&graph), "{words:?}");
             assert!(super::super::signature::inputs(&graph).is_err(), "{words:?}");
         }
     }

@@ -13,6 +13,7 @@ use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, ModelProto, OperatorSetIdProto};
 use tract_onnx::prelude::*;
 
+use super::graph;
 use super::plan::Idle;
 use super::protobuf;
 use crate::caught::caught;
@@ -89,7 +90,7 @@ impl Sessions {
     /// Sessions with the graph of `model`, which was read from `path`, and takes `inputs`.
     pub(super) fn new(library: Library, model: &ModelProto, path: &Path, inputs: Vec<String>) -> Result<Self, String> {
         let source = match &model.graph {
-            Some(graph) if graph.node.iter().any(is_zip_map) || is_rewritten(graph) => {
+            Some(graph) if graph.node.iter().any(is_zip_map) || graph::is_rewritten(graph) => {
                 Source::Bytes(protobuf::encode(without_zip_maps(model)))
             }
             Some(graph) if has_external_data(graph) => Source::File(path.to_path_buf()),
@@ -131,11 +132,6 @@ impl Sessions {
 
 fn error(error: ort::Error) -> TractError {
     TractError::msg(error.message().to_owned())
-}
-
-/// Whether outputs were put in place of a sequence: they declare nothing.
-fn is_rewritten(graph: &GraphProto) -> bool {
-    graph.output.iter().any(|output| output.r#type.is_none())
 }
 
 fn is_zip_map(node: &tract_onnx::pb::NodeProto) -> bool {
@@ -247,7 +243,7 @@ mod tests {
     #[test]
     fn zip_maps_give_their_tables() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/logistic_regression_3class.onnx");
-        let model = without_zip_maps(&super::super::graph::read(&path).unwrap());
+        let model = without_zip_maps(&graph::read(&path).unwrap());
         let graph = model.graph.unwrap();
         assert!(!graph.node.iter().any(is_zip_map));
         assert_eq!(graph.output.iter().map(|output| output.r#type.is_some()).collect::<Vec<_>>(), [true, false]);
