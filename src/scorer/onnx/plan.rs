@@ -52,7 +52,7 @@ impl Plan {
         let mut model = model.into_typed()?;
         ops::replace(&mut model);
         let mut model = model.into_optimized()?;
-        ops::fuse_extremes(&mut model)?;
+        ops::replace_in_optimized(&mut model)?;
         let plan = TypedSimplePlan::new(model)?;
         Ok(Plan { rows, runtime: Runtime::Tract { plan, states: Idle::default() } })
     }

@@ -38,6 +38,7 @@ mod shaped_operator;
 mod softmax;
 mod string_normalizer;
 mod strings;
+mod sums;
 pub(super) mod sums_of_trees;
 mod svm;
 mod svm_classifier;
@@ -53,9 +54,8 @@ mod tree_regressor;
 mod unique;
 mod zip_map;
 
-pub(super) use fused_extremes::fuse_extremes;
 use tract_onnx::model::OnnxOpRegister;
-use tract_onnx::prelude::TypedModel;
+use tract_onnx::prelude::{TractResult, TypedModel};
 
 /// Puts our operators into tract's register, over its own where both exist.
 pub(super) fn register(register: &mut OnnxOpRegister) {
@@ -106,4 +106,12 @@ pub(super) fn replace(model: &mut TypedModel) {
     one_hot::accept_all_indices(model);
     integers::take_integers(model);
     tile::take_texts(model);
+    sums::sum_in_order_within(model);
+}
+
+/// The same for what tract has made of it since, in a graph that is ready to run.
+pub(super) fn replace_in_optimized(model: &mut TypedModel) -> TractResult<()> {
+    fused_extremes::fuse_extremes(model)?;
+    sums::sum_in_order(model);
+    Ok(())
 }
