@@ -22,7 +22,7 @@ use crate::data::{MiniBatch, Predictions, PredictionsError};
 
 pub use details::{Details, OperatorCount};
 pub use explained::{Contributions, Explained, Explainer, Unexplained};
-pub use runtime::{Engine, Explain, ModelSettings};
+pub use runtime::{Engine, Explain, ModelSettings, RunRows};
 pub use sampled::{Background, Sampled};
 pub use signature::{Dimension, ElementType, FeatureNeeds, NamedFeature, Signature, TensorSpec};
 

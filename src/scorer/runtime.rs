@@ -34,6 +34,18 @@ impl FromStr for Engine {
     }
 }
 
+/// How many rows tract gets in a run of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunRows {
+    /// As was measured and saved beside the model, or else as its operators suggest.
+    #[default]
+    Auto,
+    /// Any number, up to what the cache holds.
+    Any,
+    /// Always so many; the last run of a mini-batch is filled up.
+    Fixed(NonZeroUsize),
+}
+
 /// Which contributions of features to a prediction are given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Explain {
@@ -71,6 +83,8 @@ pub struct ModelSettings {
     pub engine: Engine,
     /// Where the library of ONNX Runtime is; `None` is looked for.
     pub ort_library: Option<PathBuf>,
+    /// How many rows it gets in a run, if tract runs it.
+    pub run_rows: RunRows,
     /// Whether predictions are explained, and how fully.
     pub explain: Option<Explain>,
 }

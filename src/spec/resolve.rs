@@ -127,6 +127,7 @@ impl JobSpec {
             },
             ort_library: self.ort_library.map(PathBuf::from),
             explain: self.explain.map(|amount| explain(&amount)).transpose()?.flatten(),
+            ..ModelSettings::default()
         };
         let inputs = self.input_path.map(StringOrList::whole).unwrap_or_default();
         if inputs.is_empty() {

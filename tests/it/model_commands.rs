@@ -157,6 +157,30 @@ fn bench_puts_the_engines_side_by_side() {
 }
 
 #[test]
+fn plans_are_saved_and_used() {
+    let scene = Scene::new();
+    let model = scene.model("convolution");
+    let bench =
+        |model: &str| scene.with(&["model", "bench", model, "--save-plan", "--rows", "10", "--seconds", "0.01"]);
+    let ended = bench(&model).end();
+    let text = said(&ended, 0);
+    for part in ["batchscore's own; one row a run\n", "; 64 rows a run\n", "convolution.onnx.plan.json"] {
+        assert!(text.contains(part), "{part}: {ended}");
+    }
+    let inspect = || scene.batchscore(&["model", "inspect", &model, "--engine", "tract"]);
+    assert!(said(&inspect(), 0).contains("it was asked for; its rows a run were measured and saved\n"));
+    let plan = scene.path("convolution.onnx.plan.json");
+    std::fs::write(&plan, r#"{"model": "0123456789abcdef", "run_rows": 64}"#).unwrap();
+    assert!(said(&inspect(), 0).contains("; the plan saved beside it is of another model\n"));
+    std::fs::write(&plan, "{").unwrap();
+    let ended = inspect();
+    assert_eq!(ended.code, 4, "{ended}");
+    ended.says(&["convolution.onnx.plan.json", "delete it"]);
+    // This one says itself how many rows it takes.
+    bench(&scene.model("scaler_logistic_fixed_batch")).exits(2).says(&["no plan to choose"]);
+}
+
+#[test]
 fn bench_takes_data_where_none_can_be_made_up() {
     let scene = scene("several_inputs_string", |_| {});
     let bench =

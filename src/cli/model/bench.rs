@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::{ExitCode, Failure, LibraryArgs, ReadArgs, records};
 use crate::data::MiniBatch;
 use crate::engine::score_mini_batch;
 use crate::report::grouped;
-use crate::scorer::{self, Engine, FeatureNeeds, ModelError, Scorer};
+use crate::scorer::{self, Engine, FeatureNeeds, ModelError, ModelSettings, RunRows, Scorer};
 
 /// Turns of each engine; the median of an odd number is one of them.
 const ROUNDS: usize = 5;
@@ -39,6 +40,11 @@ pub struct BenchArgs {
     /// Only this engine: tract, ort, or auto for the one that `run` takes; every one that runs the model unless given
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
+
+    /// Measure tract with several numbers of rows a run in place of the engines, and keep the fastest beside the model,
+    /// in MODEL.plan.json, where it is found whenever tract runs the model
+    #[arg(long, conflicts_with = "engine")]
+    save_plan: bool,
 
     /// Rows a call
     #[arg(long, value_name = "COUNT,...", value_delimiter = ',', default_value = "1,10,100,1024")]
@@ -67,6 +73,9 @@ struct Results {
     results: Vec<Line>,
     /// Engines that do not run the model, and why.
     not_run: Vec<(String, String)>,
+    /// The file that the fastest plan was saved in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,14 +98,15 @@ pub fn bench(args: &BenchArgs) -> Result<ExitCode, Failure> {
     if !(args.seconds > 0.0 && args.seconds <= 3600.0) {
         return Err(refused("--seconds is a number above 0, up to 3600"));
     }
-    let Loaded { scorers, not_run } = load(args)?;
+    let Loaded { scorers, run_rows, not_run } = if args.save_plan { load_plans(args)? } else { load(args)? };
     let most = args.rows.iter().copied().max().unwrap_or(1);
     let (pool, data) = pool(args, scorers[0].needs(), most)?;
     let mut results = Vec::new();
     for rows in &args.rows {
         results.extend(measure(&scorers, &pool, *rows, Duration::from_secs_f64(args.seconds))?);
     }
-    let results = Results { model: args.model.display().to_string(), data, results, not_run };
+    let saved = if args.save_plan { Some(save(args, &results, most, &run_rows)?) } else { None };
+    let results = Results { model: args.model.display().to_string(), data, results, not_run, saved };
     let text = if args.json {
         let json = serde_json::to_string_pretty(&results);
         format!("{}\n", json.map_err(|error| Failure(ExitCode::Internal, Box::new(error)))?)
@@ -110,6 +120,8 @@ pub fn bench(args: &BenchArgs) -> Result<ExitCode, Failure> {
 struct Loaded {
     /// At least one.
     scorers: Vec<Box<dyn Scorer>>,
+    /// Rows a run of each, where these are what is measured.
+    run_rows: Vec<RunRows>,
     not_run: Vec<(String, String)>,
 }
 
@@ -117,7 +129,7 @@ struct Loaded {
 fn load(args: &BenchArgs) -> Result<Loaded, Failure> {
     let with = |engine| scorer::load(&args.model, &args.library.settings(engine));
     if let Some(engine) = args.engine {
-        return Ok(Loaded { scorers: vec![with(engine)?], not_run: Vec::new() });
+        return Ok(Loaded { scorers: vec![with(engine)?], run_rows: Vec::new(), not_run: Vec::new() });
     }
     let (mut scorers, mut not_run, mut first_error) = (Vec::new(), Vec::new(), None);
     for engine in [Engine::Tract, Engine::Ort] {
@@ -125,7 +137,7 @@ fn load(args: &BenchArgs) -> Result<Loaded, Failure> {
             Ok(scorer) => scorers.push(scorer),
             // There is no choice of engines.
             Err(ModelError::OnlyOnnx { .. }) => {
-                return Ok(Loaded { scorers: vec![with(Engine::Auto)?], not_run: Vec::new() });
+                return Ok(Loaded { scorers: vec![with(Engine::Auto)?], run_rows: Vec::new(), not_run: Vec::new() });
             }
             Err(error) => {
                 not_run.push((engine.to_string(), error.to_string()));
@@ -135,8 +147,40 @@ fn load(args: &BenchArgs) -> Result<Loaded, Failure> {
     }
     match (scorers.is_empty(), first_error) {
         (true, Some(error)) => Err(error.into()),
-        _ => Ok(Loaded { scorers, not_run }),
+        _ => Ok(Loaded { scorers, run_rows: Vec::new(), not_run }),
     }
+}
+
+/// The model as tract prepares it for several numbers of rows a run.
+fn load_plans(args: &BenchArgs) -> Result<Loaded, Failure> {
+    let fixed = [1, 4, 16, 64].into_iter().filter_map(NonZeroUsize::new).map(RunRows::Fixed);
+    let (mut scorers, mut all): (Vec<Box<dyn Scorer>>, Vec<RunRows>) = (Vec::new(), Vec::new());
+    for run_rows in [RunRows::Any].into_iter().chain(fixed) {
+        let settings = ModelSettings { run_rows, ..args.library.settings(Engine::Tract) };
+        let scorer = scorer::load(&args.model, &settings)?;
+        // Not every graph leaves the choice.
+        if scorers.iter().all(|other| other.engine() != scorer.engine()) {
+            scorers.push(scorer);
+            all.push(run_rows);
+        }
+    }
+    if scorers.len() < 2 {
+        let cause = format!("tract runs {} in one way only: there is no plan to choose", args.model.display());
+        return Err(Failure(ExitCode::Usage, cause.into()));
+    }
+    Ok(Loaded { scorers, run_rows: all, not_run: Vec::new() })
+}
+
+/// Keeps the plan that was fastest with `rows` rows a call; `run_rows` are in the order of the lines of a number of rows.
+fn save(args: &BenchArgs, results: &[Line], rows: usize, run_rows: &[RunRows]) -> Result<String, Failure> {
+    let rate = |line: &Line| line.rows_per_cpu_second.unwrap_or(line.rows_per_second);
+    let lines = results.iter().filter(|line| line.rows_per_call == rows).map(rate).zip(run_rows);
+    let fastest = lines.max_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(RunRows::Any, |(_, run_rows)| *run_rows);
+    let saved = scorer::onnx::save_run_rows(&args.model, fastest).map_err(|error| {
+        let cause = format!("the plan of {} cannot be saved: {error}", args.model.display());
+        Failure(ExitCode::Output, cause.into())
+    })?;
+    Ok(saved.display().to_string())
 }
 
 /// Records to score, `most` or more, and what they are.
@@ -265,6 +309,9 @@ fn table(results: &Results) -> String {
     }
     for (engine, cause) in &results.not_run {
         let _ = writeln!(text, "\nnot measured: {engine}: {cause}");
+    }
+    if let Some(saved) = &results.saved {
+        let _ = writeln!(text, "\nsaved: the plan that is fastest at the most rows a call, in {saved}");
     }
     text
 }

@@ -65,7 +65,7 @@ struct LibraryArgs {
 
 impl LibraryArgs {
     fn settings(&self, engine: Engine) -> ModelSettings {
-        ModelSettings { engine, ort_library: self.ort_library.clone(), explain: None }
+        ModelSettings { engine, ort_library: self.ort_library.clone(), ..ModelSettings::default() }
     }
 }
 

@@ -31,7 +31,11 @@ impl DryRun {
             }
             Rows::Fixed(rows) => {
                 let outputs = run(rows)?;
-                let axes = outputs.iter().map(|output| output.shape().iter().position(|n| *n == rows)).collect();
+                let longest = |output: &TValue| output.shape().iter().position(|n| *n == rows);
+                let axes = match plan.axes() {
+                    Some(axes) => axes.to_vec(),
+                    None => outputs.iter().map(longest).collect(),
+                };
                 Ok(DryRun { outputs, axes })
             }
         }

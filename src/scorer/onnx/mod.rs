@@ -8,8 +8,8 @@
 //! This is the only home of tract, whose tensors flow through the module whatever runs the plan. What a model does is
 //! known from its graph alone; nothing here depends on who exported it. A row's result does not depend on the rows beside
 //! it: our operators sum in a fixed order, and tract's are given a symbolic number of rows, so that they take the same
-//! steps for every number. (Only in tract's reductions and convolutions, and in ONNX Runtime's networks, may the last
-//! bits differ with the number of rows; `model inspect` measures by how much.)
+//! steps for every number, or always the same one. (Only in small attention by tract, and in ONNX Runtime's networks, may
+//! the last bits differ with the number of rows; `model inspect` measures by how much.)
 
 mod choice;
 mod classes;
@@ -28,6 +28,8 @@ mod ops;
 mod outputs;
 mod plan;
 mod protobuf;
+mod row_size;
+mod saved_plan;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -48,7 +50,7 @@ use self::features::RowLength;
 use self::head::{Head, Split};
 use self::onnx_runtime::{Library, Sessions};
 use self::outputs::OutputLayout;
-use self::plan::{Plan, Rows};
+use self::plan::{Plan, Rows, Wish};
 use super::{
     Details, Dimension, Explainer, FeatureNeeds, ModelError, ModelSettings, OperatorCount, ScoreError, Scorer,
     Signature, TensorSpec, Unexplained,
@@ -56,8 +58,10 @@ use super::{
 use crate::caught::caught;
 use crate::data::{MiniBatch, Predictions};
 
+pub use self::saved_plan::save_run_rows;
+
 /// Most rows of one run of a graph. Longer mini-batches are cut, so that what flows between operators stays in the
-/// processor's cache: networks are fastest near 1,000 rows and a third slower at 8,000.
+/// processor's cache; where it is wide, [`row_size`] cuts further.
 const RUN_ROWS: usize = 1024;
 
 /// Most values of a table of word counts in one run. Such tables are as wide as their vocabulary is large: with 20,000
@@ -100,6 +104,12 @@ impl OnnxScorer {
 
     /// Prepares `model`, which was read from `path`, for ONNX Runtime in `library`, or for tract.
     fn of_model(model: &ModelProto, path: &Path, library: Option<&Library>) -> Result<Self, ModelError> {
+        let wish = model.graph.as_ref().map_or(Wish::Any, choice::suggested);
+        OnnxScorer::prepared(model, path, library, wish)
+    }
+
+    /// The same, with as many rows a run by tract as `wish` says.
+    fn prepared(model: &ModelProto, path: &Path, library: Option<&Library>, wish: Wish) -> Result<Self, ModelError> {
         let unusable = |cause| ModelError::Unusable { path: path.display().to_string(), cause };
         let graph = model.graph.as_ref().ok_or_else(|| unusable("it holds no graph".to_owned()))?;
         let onnx = tract();
@@ -119,7 +129,7 @@ impl OnnxScorer {
             Some(library) => prepare_sessions(library, model, path, &known, least).map_err(unusable)?,
             None => match with_head(&onnx, model, &known, directory).map_err(unusable)? {
                 Some(prepared) => prepared,
-                None => prepare(&onnx, model, &known, least, directory).map_err(unusable)?,
+                None => prepare(&onnx, model, &known, least, directory, wish).map_err(unusable)?,
             },
         };
         let Prepared { head, plan, dry_run } = prepared;
@@ -127,7 +137,7 @@ impl OnnxScorer {
         let signature = Signature { outputs: output_specs(graph, &layout, &dry_run), inputs };
         let own = own_operators();
         let operators = graph::operators(graph, |name| library.is_none() && own.0.contains_key(name));
-        let run_rows = (RUN_VALUES / graph::words(graph).max(1)).clamp(1, RUN_ROWS);
+        let run_rows = (RUN_VALUES / graph::words(graph).max(1)).clamp(1, plan.run_rows());
         let (reason, explainer) = (String::new(), OnnxExplainer::not_wanted());
         Ok(OnnxScorer { head, plan, signature, needs, run_rows, layout, operators, reason, explainer })
     }
@@ -283,18 +293,22 @@ fn prepare(
     inputs: &[TensorSpec],
     least_features: usize,
     directory: Option<&str>,
+    wish: Wish,
 ) -> Result<Prepared, String> {
     let attempt = |rows: Rows| {
         guarded(|| {
             let parsed = onnx.parse(model, directory)?;
-            let plan = Plan::prepare(parsed.model, inputs, rows)?;
+            let plan = Plan::prepare_for(parsed.model, inputs, rows, wish)?;
             let dry_run = DryRun::new(&plan, |rows| zeros(inputs, rows, least_features))?;
             Ok(Prepared { head: None, plan, dry_run })
         })
     };
     match signature::fixed_rows(inputs)? {
         Some(rows) => attempt(Rows::Fixed(rows)),
-        None => attempt(Rows::Any).or_else(|cause| attempt(Rows::Fixed(FALLBACK_ROWS)).map_err(|_| cause)),
+        None => {
+            let fallback = if let Wish::Fixed(rows) = wish { rows } else { FALLBACK_ROWS };
+            attempt(Rows::Any).or_else(|cause| attempt(Rows::Fixed(fallback)).map_err(|_| cause))
+        }
     }
 }
 
@@ -308,13 +322,14 @@ fn prepare_sessions(
 ) -> Result<Prepared, String> {
     let names = inputs.iter().map(|input| input.name.clone()).collect();
     let sessions = Sessions::new(library.clone(), model, path, names)?;
-    let plan = Plan::of_sessions(sessions, signature::fixed_rows(inputs)?.map_or(Rows::Any, Rows::Fixed));
+    let rows = signature::fixed_rows(inputs)?.map_or(Rows::Any, Rows::Fixed);
+    let plan = Plan::of_sessions(sessions, rows, model.graph.as_ref().map_or(RUN_ROWS, choice::session_rows));
     let dry_run = guarded(|| DryRun::new(&plan, |rows| zeros(inputs, rows, least_features)));
     // ONNX Runtime cannot be told that categories do not matter yet. Where it refuses those of a dry run, tract's tells
     // what comes out.
     let dry_run = dry_run.or_else(|cause| {
         let directory = path.parent().and_then(Path::to_str);
-        let by_tract = prepare(&tract(), model, inputs, least_features, directory);
+        let by_tract = prepare(&tract(), model, inputs, least_features, directory, Wish::Any);
         by_tract.map(|prepared| prepared.dry_run).map_err(|_| cause)
     })?;
     Ok(Prepared { head: None, plan, dry_run })

@@ -112,7 +112,9 @@ fn outputs(
     parsed.set_input_outlets(&open)?;
     let mut typed = parsed.into_typed()?;
     ops::replace(&mut typed);
-    TypedSimplePlan::new(typed.into_optimized()?)?.run(given)
+    let mut optimized = typed.into_optimized()?;
+    ops::replace_in_optimized(&mut optimized)?;
+    TypedSimplePlan::new(optimized)?.run(given)
 }
 
 /// Strings are compared exactly.
