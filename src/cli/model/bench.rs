@@ -25,6 +25,9 @@ const ROUNDS: usize = 5;
 /// Rows that mini-batches are taken from in turn, so that a model does not always see the same one.
 const POOL_ROWS: usize = 4096;
 
+/// Most values in them, if that is not more than a call takes: rows of pictures are long.
+const POOL_VALUES: usize = 1 << 24;
+
 /// Most rows a call.
 const MOST_ROWS: usize = 1 << 20;
 
@@ -193,7 +196,8 @@ fn pool(args: &BenchArgs, needs: &FeatureNeeds, most: usize) -> Result<(MiniBatc
             (records, data.clone())
         }
         None => {
-            let records = records::made_up(needs, most.max(POOL_ROWS))
+            let width = if let FeatureNeeds::Table { count: Some(count), .. } = needs { *count } else { 1 };
+            let records = records::made_up(needs, most.max(POOL_ROWS.min(POOL_VALUES / width.max(1))))
                 .map_err(|cause| Failure(ExitCode::Usage, format!("{cause}: give data with --data").into()))?;
             (records, "normal random numbers".to_owned())
         }
