@@ -1,3 +1,4 @@
+use ::batchscore::scorer::Engine;
 use ::batchscore::simd::Level;
 
 /// Who else scores a model.
@@ -35,6 +36,8 @@ pub(crate) struct Case {
     pub(crate) model: &'static str,
     /// What it is, for display.
     pub(crate) title: &'static str,
+    /// What runs it on our side.
+    pub(crate) engine: Engine,
     /// The library that trained it.
     pub(crate) library: &'static str,
     pub(crate) rows_a_call: &'static [usize],
@@ -46,6 +49,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         model: "lightgbm",
         title: "LightGBM, 500 trees of 31 leaves",
+        engine: Engine::Tract,
         library: "LightGBM",
         rows_a_call: &[1, 10, 64, 1024],
         goals: &[
@@ -58,6 +62,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         model: "forest",
         title: "random forest, 100 trees of depth 12",
+        engine: Engine::Tract,
         library: "scikit-learn",
         rows_a_call: &[1, 10, 64, 1024],
         goals: &[(Peer::Onnxruntime, 1024, Goal { avx512: 15.0, avx2: 12.0 }), (Peer::Native, 1024, Goal::of(20.0))],
@@ -65,6 +70,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         model: "xgboost",
         title: "XGBoost, 500 trees of depth 6",
+        engine: Engine::Tract,
         library: "XGBoost",
         rows_a_call: &[1, 10, 64, 1024],
         goals: &[(Peer::Onnxruntime, 1024, Goal { avx512: 20.0, avx2: 8.0 }), (Peer::Native, 1024, Goal::of(10.0))],
@@ -72,6 +78,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         model: "pipeline",
         title: "imputer, scaler, one-hot, logistic regression",
+        engine: Engine::Tract,
         library: "scikit-learn",
         rows_a_call: &[1, 10, 1024],
         goals: &[(Peer::Onnxruntime, 1024, Goal::of(2.0))],
@@ -79,8 +86,27 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         model: "mlp",
         title: "MLP 28-256-256-64-1",
+        engine: Engine::Tract,
         library: "scikit-learn",
         rows_a_call: &[1, 10, 64, 1024],
-        goals: &[(Peer::Onnxruntime, 1024, Goal::of(1.0))],
+        goals: &[
+            (Peer::Onnxruntime, 1, Goal::of(0.8)),
+            (Peer::Onnxruntime, 10, Goal::of(0.8)),
+            (Peer::Onnxruntime, 64, Goal::of(0.8)),
+            (Peer::Onnxruntime, 1024, Goal::of(0.8)),
+        ],
+    },
+    Case {
+        model: "mlp",
+        title: "MLP 28-256-256-64-1, by --engine ort",
+        engine: Engine::Ort,
+        library: "scikit-learn",
+        rows_a_call: &[1, 10, 64, 1024],
+        goals: &[
+            (Peer::Onnxruntime, 1, Goal::of(1.0)),
+            (Peer::Onnxruntime, 10, Goal::of(1.0)),
+            (Peer::Onnxruntime, 64, Goal::of(1.0)),
+            (Peer::Onnxruntime, 1024, Goal::of(1.0)),
+        ],
     },
 ];

@@ -1,3 +1,5 @@
+use ::batchscore::scorer::Engine;
+
 use crate::cases::{CASES, Goal};
 use crate::python::Python;
 use crate::series::Spread;
@@ -6,13 +8,13 @@ use crate::{Bench, Result, ours};
 
 /// CPU seconds of loading, ours and onnxruntime's. The goal is about the first model.
 pub(crate) fn measure(bench: &Bench, table: &mut Table) -> Result<()> {
-    for (index, case) in CASES.iter().enumerate() {
+    for (index, case) in CASES.iter().filter(|case| case.engine == Engine::Tract).enumerate() {
         let path = bench.model(&format!("{}.onnx", case.model));
         let mut python = Python::start(bench, case.model)?;
         let mut rounds = Vec::new();
         // The first round warms up.
         for _ in 0..=bench.rounds {
-            rounds.push((ours::loading(&path)?, python.loading()?));
+            rounds.push((ours::loading(bench, &path)?, python.loading()?));
         }
         let rounds = &rounds[1..];
         let milliseconds = |spread: Spread| format!("{:.1} ms", spread.median * 1e3);

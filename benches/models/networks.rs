@@ -37,7 +37,7 @@ const GOAL: Goal = Goal { avx512: 1.0, avx2: 1.0 };
 pub(crate) fn measure(bench: &Bench, wanted: impl Fn(&str) -> bool, table: &mut Table) -> Result<()> {
     for network in NETWORKS.iter().filter(|network| wanted("networks") || wanted(network.model)) {
         let path = bench.model(&format!("{}.onnx", network.model));
-        let scorer: Arc<dyn Scorer> = ours::load(&path, Engine::Ort)?.into();
+        let scorer: Arc<dyn Scorer> = ours::load(bench, &path, Engine::Ort)?.into();
         let mut python = Python::with_all_cores(bench, network.model)?;
         // By rows a call, rounds of (ours, theirs).
         let mut measured = Vec::new();

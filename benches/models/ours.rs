@@ -10,11 +10,12 @@ use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::Result;
+use crate::{Bench, Result};
 
-/// The model at `path`; [`Engine::Tract`] is the program's own.
-pub(crate) fn load(path: &Path, engine: Engine) -> Result<Box<dyn Scorer>> {
-    Ok(scorer::load(path, &ModelSettings { engine, ..ModelSettings::default() })?)
+/// The model at `path`; [`Engine::Tract`] is the program's own, and ONNX Runtime that which the peers have.
+pub(crate) fn load(bench: &Bench, path: &Path, engine: Engine) -> Result<Box<dyn Scorer>> {
+    let ort_library = if engine == Engine::Ort { Some(bench.onnxruntime()?) } else { None };
+    Ok(scorer::load(path, &ModelSettings { engine, ort_library, ..ModelSettings::default() })?)
 }
 
 /// CPU seconds of this thread.
@@ -70,9 +71,9 @@ pub(crate) fn rate(scorer: &dyn Scorer, mini_batches: &[MiniBatch], seconds: f64
 }
 
 /// CPU seconds of loading a model.
-pub(crate) fn loading(path: &Path) -> Result<f64> {
+pub(crate) fn loading(bench: &Bench, path: &Path) -> Result<f64> {
     let started = cpu_seconds()?;
-    let scorer = load(path, Engine::Tract)?;
+    let scorer = load(bench, path, Engine::Tract)?;
     let seconds = cpu_seconds()? - started;
     drop(scorer);
     Ok(seconds)

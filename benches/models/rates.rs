@@ -1,5 +1,3 @@
-use ::batchscore::scorer::Engine;
-
 use crate::cases::{Case, Peer};
 use crate::python::Python;
 use crate::series::Spread;
@@ -10,7 +8,7 @@ const PEERS: [Peer; 2] = [Peer::Onnxruntime, Peer::Native];
 
 /// Rows a CPU second of one model, ours and theirs.
 pub(crate) fn measure(bench: &Bench, case: &Case, table: &mut Table) -> Result<()> {
-    let scorer = ours::load(&bench.model(&format!("{}.onnx", case.model)), Engine::Tract)?;
+    let scorer = ours::load(bench, &bench.model(&format!("{}.onnx", case.model)), case.engine)?;
     let mut python = Python::start(bench, case.model)?;
     for &rows in case.rows_a_call {
         let mini_batches = ours::mini_batches(&bench.model(&format!("{}.rows.parquet", case.model)), rows)?;
