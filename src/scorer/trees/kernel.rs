@@ -1,6 +1,7 @@
 //! The fast ways through an ensemble, and which one to take.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::bit_vectors::BitVectors;
 use super::derived::Derived;
@@ -27,12 +28,23 @@ const MOST_DERIVED: usize = 1 << 14;
 /// Sums of leaf weights over many rows, made for the shapes of an ensemble's trees. The sums are, bit for bit, those of
 /// [`TreeEnsemble::scores`].
 pub struct Kernel<W: Weight = f32> {
-    bit_vectors: Option<BitVectors<W>>,
-    walk: Walk<W>,
+    way: Way<W>,
     derived: Derived,
     features: usize,
     targets: usize,
     scored: Vec<bool>,
+}
+
+/// The way that many rows go.
+enum Way<W: Weight> {
+    /// Trees of few leaves. A row or two walk, for which the tables are made when they first come: a model that is loaded for
+    /// a job may never be given so few.
+    Sets {
+        bit_vectors: BitVectors<W>,
+        trees: Vec<FlatTree<W>>,
+        walk: OnceLock<Option<Walk<W>>>,
+    },
+    Walks(Walk<W>),
 }
 
 impl<W: Weight> Kernel<W> {
@@ -48,13 +60,31 @@ impl<W: Weight> Kernel<W> {
         trees.iter().flat_map(|tree| &tree.targets).for_each(|target| scored[*target as usize] = true);
         let small = trees.iter().map(FlatTree::leaves).max()? <= MOST_LEAVES;
         let bit_vectors = if small { BitVectors::new(&trees, targets) } else { None };
-        let walk = Walk::new(&trees, targets, features + derived.len(), bit_vectors.is_none())?;
-        Some(Kernel { bit_vectors, walk, derived, features, targets, scored })
+        let way = match bit_vectors {
+            Some(bit_vectors) => Way::Sets { bit_vectors, trees, walk: OnceLock::new() },
+            None => Way::Walks(Walk::new(&trees, targets, features + derived.len(), true)?),
+        };
+        Some(Kernel { way, derived, features, targets, scored })
+    }
+
+    /// The walk for so few rows that they go one by one, if that is how so many go.
+    fn walk_of_few(&self, rows: usize) -> Option<&Walk<W>> {
+        match &self.way {
+            Way::Sets { trees, walk, .. } if rows <= FEW_FOR_SETS => {
+                let all = self.features + self.derived.len();
+                walk.get_or_init(|| Walk::new(trees, self.targets, all, false)).as_ref()
+            }
+            Way::Walks(walk) if rows <= FEW_FOR_WALKS => Some(walk),
+            _ => None,
+        }
     }
 
     /// How it goes about it, for display.
     pub fn name(&self) -> &'static str {
-        if self.bit_vectors.is_some() { "bit vectors" } else { "interleaved walks" }
+        match self.way {
+            Way::Sets { .. } => "bit vectors",
+            Way::Walks(_) => "interleaved walks",
+        }
     }
 
     /// Number of targets.
@@ -105,24 +135,28 @@ impl<W: Weight> Kernel<W> {
             take(tile, start..rows.min(start + TILE));
             tile.derive(&self.derived);
         };
-        let few = if self.bit_vectors.is_some() { FEW_FOR_SETS } else { FEW_FOR_WALKS };
-        if rows <= few {
+        if let Some(walk) = self.walk_of_few(rows) {
             fill(&mut tile, 0);
-            self.walk.sums_of_few(level, &tile, sums);
-        } else if let Some(bit_vectors) = &self.bit_vectors {
-            for (start, sums) in (0..rows).step_by(TILE).zip(sums.chunks_mut(TILE * self.targets)) {
-                fill(&mut tile, start);
-                bit_vectors.sums(level, &tile, sums);
-            }
-        } else {
-            for (start, sums) in (0..rows).step_by(WALKED_ROWS).zip(sums.chunks_mut(WALKED_ROWS * self.targets)) {
-                let end = rows.min(start + WALKED_ROWS);
-                let looks = |start| {
+            walk.sums_of_few(level, &tile, sums);
+            return;
+        }
+        match &self.way {
+            Way::Sets { bit_vectors, .. } => {
+                for (start, sums) in (0..rows).step_by(TILE).zip(sums.chunks_mut(TILE * self.targets)) {
                     fill(&mut tile, start);
-                    self.walk.looks(level, &tile)
-                };
-                let tiles: Vec<Looks> = (start..end).step_by(TILE).map(looks).collect();
-                self.walk.sums(level, &tiles, sums);
+                    bit_vectors.sums(level, &tile, sums);
+                }
+            }
+            Way::Walks(walk) => {
+                for (start, sums) in (0..rows).step_by(WALKED_ROWS).zip(sums.chunks_mut(WALKED_ROWS * self.targets)) {
+                    let end = rows.min(start + WALKED_ROWS);
+                    let looks = |start| {
+                        fill(&mut tile, start);
+                        walk.looks(level, &tile)
+                    };
+                    let tiles: Vec<Looks> = (start..end).step_by(TILE).map(looks).collect();
+                    walk.sums(level, &tiles, sums);
+                }
             }
         }
     }
@@ -295,7 +329,8 @@ mod tests {
             walk.sums(level, &[walk.looks(level, &tile)], sums);
             assert_eq!(bits(sums), expected, "{}, {many}", level.name());
         }
-        kernel.walk.sums_of_few(Level::Portable, &tile, sums);
+        let walk = Walk::new(&trees, targets, features + derived.len(), false).unwrap();
+        walk.sums_of_few(Level::Portable, &tile, sums);
         assert_eq!(bits(sums), expected);
         if trees.iter().all(|tree| tree.leaves() <= MOST_LEAVES) {
             let bit_vectors = BitVectors::new(&trees, targets).unwrap();
