@@ -46,7 +46,10 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) -> Result<()> {
 /// The same against Ray Data, once: it takes minutes. It starts processes that outlive it, so only its seconds are known.
 pub(crate) fn measure_ray_data(bench: &Bench, table: &mut Table) -> Result<()> {
     let input = data::parquet(&bench.data, ROWS, COLUMNS, Layout::Plain)?;
-    let ours = batchscore::run(bench, MODEL, &input, MINI_BATCH_SIZE, Output::File("predictions.txt"))?;
+    let run_ours = || batchscore::run(bench, MODEL, &input, MINI_BATCH_SIZE, Output::File("predictions.txt"));
+    // The first one warms up.
+    let _ = run_ours()?;
+    let ours = run_ours()?;
     let mut command = bench.script("ray_data.py");
     command.arg(bench.model(MODEL)).arg(&input).arg(bench.data.join("outputs/ray"));
     command.stderr(Stdio::null());
