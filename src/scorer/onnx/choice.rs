@@ -116,10 +116,11 @@ fn slow_in_tract(graph: &GraphProto) -> Option<&str> {
 /// Rows per CPU second with tract 0.23.9, AVX2: ResNet-50 7.1 prepared for one row, 5.3 for four, 4.3 to 4.6 for any number
 /// with one and four rows a run. A small network of pictures 3,370 prepared for one, 2,050 for 64, 2,790 and 2,080 for any
 /// number; a transformer of 384 by 64 tokens 43, 33, 41 and 37. One-dimensional convolutions of a few channels gain up to
-/// half from 16 rows a run, small attention twice as much, and recurrent networks up to twenty times.
+/// half from 16 rows a run, those of a few values four times as much, small attention twice, and recurrent networks up to
+/// twenty times. Convolutions always have the same number, as their last bits depend on it.
 pub(super) fn suggested(graph: &GraphProto) -> Wish {
     match slow_in_tract(graph) {
-        Some("Conv" | "ConvTranspose") => Wish::Fixed(1),
+        Some("Conv" | "ConvTranspose") => Wish::SameBySize,
         Some(_) => Wish::OneIfLarge,
         None => Wish::Any,
     }

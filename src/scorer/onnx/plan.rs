@@ -28,6 +28,8 @@ pub(super) enum Wish {
     Any,
     /// One, if a single row fills what a run may take.
     OneIfLarge,
+    /// Always the same number, by the size of a row.
+    SameBySize,
     /// Always so many: every row then takes the same steps.
     Fixed(usize),
 }
@@ -83,6 +85,7 @@ impl Plan {
             _ if rows != Rows::Any => None,
             Wish::Fixed(fixed) => Some(fixed),
             Wish::OneIfLarge => size.is_large().then_some(1),
+            Wish::SameBySize => Some(size.fixed_rows()),
             Wish::Any => None,
         };
         let (rows, axes) = match (fixed, size.axes) {

@@ -12,6 +12,13 @@ const RUN_BYTES: usize = 256 << 10;
 /// Fewest rows that runs are cut into: what a run takes beside computing is shared by its rows.
 const FEWEST_ROWS: usize = 16;
 
+/// Bytes that the largest value in a graph may take where runs always have the same number of rows, of which most may be
+/// padding.
+const FIXED_RUN_BYTES: usize = 32 << 10;
+
+/// Most rows of such runs.
+const MOST_FIXED_ROWS: usize = 16;
+
 /// What a row is in a graph.
 pub(super) struct RowSize {
     /// Bytes a row of the largest value in the graph.
@@ -42,6 +49,11 @@ impl RowSize {
         self.widest > RUN_BYTES / 2
     }
 
+    /// Rows of runs that always have the same number of them.
+    pub(super) fn fixed_rows(&self) -> usize {
+        (FIXED_RUN_BYTES / self.widest.max(1)).clamp(1, MOST_FIXED_ROWS)
+    }
+
     /// Most rows of a run.
     pub(super) fn run_rows(&self) -> usize {
         (RUN_BYTES / self.widest.max(1)).clamp(FEWEST_ROWS, RUN_ROWS)
@@ -66,11 +78,13 @@ mod tests {
     fn rows_by_the_largest_value() {
         let mut model = TypedModel::default();
         let rows = model.symbols.sym("rows");
-        for (width, large, run_rows) in [(1, false, 1024), (256, false, 256), (4096, false, 16), (60_000, true, 16)] {
+        let cases = [(1, false, 1024, 16), (256, false, 256, 16), (4096, false, 16, 2), (60_000, true, 16, 1)];
+        for (width, large, run_rows, fixed_rows) in cases {
             let fact = f32::fact([rows.to_dim(), 2.to_dim(), (width / 2).max(1).to_dim()]);
             model.outputs = vec![model.add_source(format!("x{width}"), fact).unwrap()];
             let size = RowSize::of(&model, &rows).unwrap();
-            assert_eq!((size.is_large(), size.run_rows()), (large, run_rows), "{width}");
+            let found = (size.is_large(), size.run_rows(), size.fixed_rows());
+            assert_eq!(found, (large, run_rows, fixed_rows), "{width}");
             assert_eq!(size.axes, Some(vec![Some(0)]));
         }
     }
