@@ -42,7 +42,7 @@ enum Way<W: Weight> {
     Sets {
         bit_vectors: BitVectors<W>,
         trees: Vec<FlatTree<W>>,
-        walk: OnceLock<Option<Walk<W>>>,
+        walk: OnceLock<Option<Box<Walk<W>>>>,
     },
     Walks(Walk<W>),
 }
@@ -72,7 +72,7 @@ impl<W: Weight> Kernel<W> {
         match &self.way {
             Way::Sets { trees, walk, .. } if rows <= FEW_FOR_SETS => {
                 let all = self.features + self.derived.len();
-                walk.get_or_init(|| Walk::new(trees, self.targets, all, false)).as_ref()
+                walk.get_or_init(|| Walk::new(trees, self.targets, all, false).map(Box::new)).as_deref()
             }
             Way::Walks(walk) if rows <= FEW_FOR_WALKS => Some(walk),
             _ => None,
