@@ -10,7 +10,6 @@ use crate::policy::{ErrorThreshold, MiniBatchSize};
 use crate::report::{ProgressMode, Reporter, write_job_file};
 use crate::run::{Cancel, StartError, execute};
 use crate::spec::{Job, JobSpec, PredictionsTo, RetrySettings, Scalar, StringOrList};
-use crate::storage::Folder;
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -170,7 +169,9 @@ pub fn run(args: RunArgs) -> ExitCode {
             return ExitCode::from(&error);
         }
     };
-    let job_file = Folder::parse(&job.output.folder)
+    let job_file = job
+        .stores
+        .folder(&job.output.folder)
         .and_then(|folder| write_job_file(&folder, &job.describe(), &finished.summary));
     if quiet && let Some(error) = &finished.stop {
         complain(error);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{InputError, InputFormat, InputSettings};
 use crate::data::InputFile;
-use crate::storage::{self, Location, Pointer};
+use crate::storage::{Location, Pointer, Stores};
 
 /// A file that will be read.
 #[derive(Debug, Clone)]
@@ -41,11 +41,11 @@ pub struct Listing {
 }
 
 /// Finds the files that the pointers mean.
-pub fn list(pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
+pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
     settings.check()?;
     let mut listing = Listing { files: Vec::new(), skipped: Vec::new(), total_bytes: 0 };
     for pointer in pointers {
-        let entries = storage::list(pointer)?;
+        let entries = stores.list(pointer)?;
         let is_named = matches!(&entries[..], [only] if pointer.to_string().ends_with(&only.name));
         for entry in entries {
             let Some(format) = settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {

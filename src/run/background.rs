@@ -71,9 +71,9 @@ impl Records {
     fn open(job: &Job, plan: &ColumnPlan) -> Result<Self, InputError> {
         // The background may have another format than the input. What its extension does not say is the input's.
         let settings = InputSettings { format: None, keep: Keep::None, ..job.input.clone() };
-        let listing = match (input::list(&job.background, &settings), job.input.format) {
+        let listing = match (input::list(&job.stores, &job.background, &settings), job.input.format) {
             (Err(InputError::UnknownFormat { .. }), format @ Some(_)) => {
-                input::list(&job.background, &InputSettings { format, ..settings.clone() })?
+                input::list(&job.stores, &job.background, &InputSettings { format, ..settings.clone() })?
             }
             (listing, _) => listing?,
         };

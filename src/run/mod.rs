@@ -25,7 +25,7 @@ use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
 use crate::scorer::{self, ModelError};
 use crate::spec::{Job, Policies, PredictionsTo};
-use crate::storage::{Existing, Folder, NewFile};
+use crate::storage::{Existing, NewFile};
 
 use dispatcher::{Dispatcher, Ended, Setup};
 use feed::Feed;
@@ -124,7 +124,7 @@ pub struct Finished {
 /// Runs a job: lists its input, loads its model, opens its output, scores, and commits.
 pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> Result<Finished, StartError> {
     let started = Instant::now();
-    let listing = input::list(&job.inputs, &job.input)?;
+    let listing = input::list(&job.stores, &job.inputs, &job.input)?;
     let scorer = scorer::load(&job.model, &job.model_settings)?;
     let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
     let scorer = background::explained(scorer, job, &plan)?;
@@ -175,7 +175,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
 
 fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {
     let target = &job.output;
-    let folder = Folder::parse(&target.folder)?;
+    let folder = job.stores.folder(&target.folder)?;
     let existing = if target.overwrite { Existing::Replace } else { Existing::Refuse };
     let predictions = match target.predictions {
         PredictionsTo::Folder => folder.create(&target.file_name, existing)?,

@@ -10,7 +10,7 @@ use crate::input::{Header, InputFormat, InputSettings, Keep};
 use crate::output::OutputFormat;
 use crate::policy::{ErrorThreshold, PolicyError, ProgressTimeout, RetryPolicy, Timeout, parse_duration};
 use crate::scorer::{Engine, Explain, ModelSettings};
-use crate::storage::Pointer;
+use crate::storage::{Pointer, Stores};
 
 /// A job that can run: everything is there, and everything makes sense.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Job {
     pub model: PathBuf,
     /// How it is run.
     pub model_settings: ModelSettings,
+    /// What names in pointers stand for, and the way to stores.
+    pub stores: Stores,
     /// Where the data is, in the order in which it is scored.
     pub inputs: Vec<Pointer>,
     /// Where records are that explanations are counted from, if the model alone does not tell enough.
@@ -185,6 +187,7 @@ impl JobSpec {
             name,
             model,
             model_settings,
+            stores: Stores::default(),
             inputs,
             background,
             explain_samples,
@@ -377,8 +380,11 @@ impl Job {
             mini_batch_error_threshold: self.policies.mini_batch_error_threshold,
             progress_update_timeout: self.policies.progress_update_timeout.map_or(0.0, |t| t.limit().as_secs_f64()),
             output_path: match self.output.predictions {
-                PredictionsTo::Folder => crate::storage::Folder::parse(&self.output.folder)
-                    .map_or_else(|_| self.output.folder.clone(), |folder| folder.to_string()),
+                PredictionsTo::Folder => match self.output.folder.parse::<Pointer>() {
+                    Ok(pointer) => pointer.to_string(),
+                    // The error shows what was written, without secrets.
+                    Err(error) => error.to_string(),
+                },
                 PredictionsTo::Stdout => "-".to_owned(),
                 PredictionsTo::Nowhere => "null:".to_owned(),
             },

@@ -53,6 +53,14 @@ pub enum StorageError {
         /// What to do, ready to follow the message.
         hint: String,
     },
+    /// An object is not the one that was listed any more.
+    #[error(
+        "{object} changed while the job ran: it is not the content that was listed; score it again once nobody writes to it"
+    )]
+    Changed {
+        /// The location.
+        object: String,
+    },
     /// The user may not do this.
     #[error("{object} cannot be {done} by this user: {source}; check its permissions and owner")]
     Denied {
@@ -142,9 +150,10 @@ impl StorageError {
             StorageError::Denied { source, .. }
             | StorageError::DiskFull { source, .. }
             | StorageError::Io { source, .. } => source.kind(),
-            StorageError::Pointer { .. } | StorageError::Unsupported { .. } | StorageError::Remote { .. } => {
-                io::ErrorKind::Other
-            }
+            StorageError::Pointer { .. }
+            | StorageError::Unsupported { .. }
+            | StorageError::Changed { .. }
+            | StorageError::Remote { .. } => io::ErrorKind::Other,
         };
         io::Error::new(kind, self)
     }

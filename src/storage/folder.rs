@@ -1,11 +1,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::StorageError;
 use super::local_file::LocalFile;
 use super::new_file::NewFile;
-use super::remote::RemotePlace;
+use super::place::RemotePlace;
 use super::upload::Upload;
-use super::{Pointer, StorageError};
 
 /// What to do when a result's name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +27,6 @@ enum Place {
 }
 
 impl Folder {
-    /// Reads a folder's path or a store's URI. Nothing is created, and nothing is sent yet.
-    pub fn parse(text: &str) -> Result<Self, StorageError> {
-        match text.parse::<Pointer>()? {
-            Pointer::Local(path) => Ok(Folder(Place::Local(path))),
-            Pointer::Remote(url) => Ok(Folder(Place::Remote(RemotePlace::open(&url)?))),
-            pointer @ (Pointer::Registered { .. } | Pointer::Datastore(_)) => Err(StorageError::Unsupported {
-                object: pointer.to_string(),
-                reason: "results cannot go there without a workspace; name a folder or a store's URI".into(),
-            }),
-        }
-    }
-
     /// Where a result of this name goes, for display.
     pub fn location_of(&self, name: &str) -> String {
         match &self.0 {
@@ -63,6 +51,11 @@ impl Folder {
             Place::Remote(place) => Upload::create(place, name, existing).map(NewFile::upload),
         }
     }
+}
+
+/// A prefix in a store.
+pub(super) fn remote(place: RemotePlace) -> Folder {
+    Folder(Place::Remote(place))
 }
 
 impl From<PathBuf> for Folder {
@@ -92,9 +85,11 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
+    use futures_util::TryStreamExt;
+
     use super::*;
     use crate::storage::testing::{TempDir, memory_place};
-    use crate::storage::{Entry, list};
+    use crate::storage::{Entry, Stores};
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =
@@ -204,7 +199,7 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         for text in ["https://a.b/c?sig=SECRET", "azureml:a:1", "azureml://datastores/d/paths/p"] {
-            let error = Folder::parse(text).unwrap_err().to_string();
+            let error = Stores::default().folder(text).unwrap_err().to_string();
             assert!(error.contains("cannot be used here") && !error.contains("SECRET"), "{error}");
         }
     }
@@ -231,10 +226,33 @@ mod tests {
         assert_eq!(read(&place, "x.bin"), None);
     }
 
+    #[test]
+    fn an_object_that_appears_meanwhile_is_left_alone() {
+        let place = memory_place(&[], "out");
+        let folder = Folder(Place::Remote(place.clone()));
+        for size in [10, 25 << 20] {
+            let name = format!("{size}.bin");
+            let mut file = folder.create(&name, Existing::Refuse).unwrap();
+            file.write_all(&vec![1; size]).unwrap();
+            let mut theirs = folder.create(&name, Existing::Refuse).unwrap();
+            theirs.write_all(b"theirs").unwrap();
+            theirs.commit().unwrap();
+            let error = file.commit().unwrap_err();
+            assert!(matches!(error, StorageError::Exists { .. }), "{error}");
+            assert_eq!(read(&place, &name).unwrap(), b"theirs");
+        }
+        // Nor is anything left under another name.
+        let store = place.store();
+        let names = store.list(None).map_ok(|meta| meta.location.to_string());
+        let names: Vec<String> =
+            crate::storage::runtime::wait(async move { names.try_collect().await }).unwrap().unwrap();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
     fn read(place: &RemotePlace, name: &str) -> Option<Vec<u8>> {
         use std::io::Read;
         let path = place.child(name).unwrap();
-        let object = crate::storage::RemoteObject::new(place.store.clone(), path, "object".into(), place.kind);
+        let object = crate::storage::RemoteObject::in_store(&place.client, &place.root, path);
         let mut bytes = Vec::new();
         crate::storage::Location::Remote(object).open().ok()?.read_to_end(&mut bytes).unwrap();
         Some(bytes)
@@ -243,10 +261,10 @@ mod tests {
     #[test]
     fn what_was_written_is_listed() {
         let dir = TempDir::new();
-        let folder = Folder::parse(dir.path().to_str().unwrap()).unwrap();
+        let folder = Stores::default().folder(dir.path().to_str().unwrap()).unwrap();
         folder.create("b.txt", Existing::Refuse).unwrap().commit().unwrap();
         let _unfinished = folder.create("a.txt", Existing::Refuse).unwrap();
-        let entries: Vec<Entry> = list(&dir.path().to_owned().into()).unwrap();
+        let entries: Vec<Entry> = Stores::default().list(&dir.path().to_owned().into()).unwrap();
         assert_eq!(entries.len(), 1);
     }
 }

@@ -3,48 +3,20 @@
 //! Servers differ: some refuse HEAD (a signed S3 address is signed for GET alone), some know no ranges, some send a body
 //! of unknown length. The address is used byte for byte, its query included.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 use object_store::http::{HttpBuilder, HttpStore};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, GetOptions, GetRange, HeaderMap, HeaderValue, ObjectStore, ObjectStoreExt, RetryConfig,
+    ClientOptions, GetOptions, GetRange, HeaderMap, HeaderValue, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
 };
 use url::Url;
 
-use super::location::RemoteObject;
+use super::connect::{StoreSettings, client_options};
 use super::reader::ByteStream;
-use super::remote::{StoreKind, failure, patience};
-use super::runtime::wait;
+use super::remote_object::Found;
 use super::{RemoteUrl, StorageError};
-
-/// Finds the file at `url` and its size; 0 when the server does not say.
-pub(super) fn find(url: &RemoteUrl) -> Result<(RemoteObject, u64), StorageError> {
-    let shown = url.to_string();
-    let address = Address::new(url, &shown)?;
-    let failed = |e: object_store::Error| failure(&shown, "read", StoreKind::Web, &e);
-    // No retries for the first question, which many servers refuse for good.
-    let asking = address.store(RetryConfig { max_retries: 0, ..RetryConfig::default() }).map_err(failed)?;
-    let store: Arc<dyn ObjectStore> = Arc::new(address.store(RetryConfig::default()).map_err(failed)?);
-    let object = RemoteObject::new(Arc::clone(&store), Path::default(), shown.clone(), StoreKind::Web);
-
-    if let Ok(meta) = wait(async move { asking.head(&Path::default()).await })? {
-        return Ok((object, meta.size));
-    }
-    let ranged = Arc::clone(&store);
-    let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
-    if let Ok(answer) = wait(async move { ranged.get_opts(&Path::default(), first_byte).await })? {
-        return Ok((object, answer.meta.size));
-    }
-    match wait(async move { store.get(&Path::default()).await })? {
-        Ok(answer) => Ok((object, answer.meta.size)),
-        Err(object_store::Error::Generic { source, .. }) if source.to_string().contains("Content-Length") => {
-            Ok((object.without_length(address.client()?), 0))
-        }
-        Err(error) => Err(failed(error)),
-    }
-}
 
 /// What the file is called in results: the last part of the address's path.
 pub(super) fn name_of(url: &RemoteUrl) -> String {
@@ -57,50 +29,112 @@ pub(super) fn name_of(url: &RemoteUrl) -> String {
 }
 
 /// An address with its credentials taken out of it and into a header.
-struct Address {
+pub(super) struct Address {
     url: Url,
     headers: HeaderMap,
     shown: String,
 }
 
 impl Address {
-    fn new(url: &RemoteUrl, shown: &str) -> Result<Self, StorageError> {
+    pub(super) fn new(url: &RemoteUrl, settings: &StoreSettings) -> Result<Self, StorageError> {
+        let shown = url.to_string();
         let mut url = url.reveal().clone();
         let mut headers = HeaderMap::new();
+        let credentials = &settings.credentials;
+        let mut login = None;
         if !url.username().is_empty() || url.password().is_some() {
-            let login = format!("{}:{}", decode(url.username()), decode(url.password().unwrap_or_default()));
-            let mut value = HeaderValue::from_str(&format!("Basic {}", base64(login.as_bytes()))).map_err(|_| {
-                StorageError::Unsupported { object: shown.to_owned(), reason: "its user:password is no header".into() }
-            })?;
-            value.set_sensitive(true);
-            headers.insert("authorization", value);
+            login = Some((decode(url.username()), decode(url.password().unwrap_or_default())));
             // Neither call fails for a URL with a host.
             let _ = url.set_username("");
             let _ = url.set_password(None);
+        } else if let Some(user) = credentials.value("user")? {
+            login = Some((user, credentials.value("password")?.unwrap_or_default()));
+        }
+        let authorization = match (login, credentials.value("bearer_token")?) {
+            (Some((user, password)), _) => Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))),
+            (None, Some(token)) => Some(format!("Bearer {token}")),
+            (None, None) => None,
+        };
+        if let Some(authorization) = authorization {
+            let mut value = HeaderValue::from_str(&authorization).map_err(|_| StorageError::Unsupported {
+                object: shown.clone(),
+                reason: "its user, password or token is not what a header can hold".into(),
+            })?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
         }
         url.set_fragment(None);
-        Ok(Address { url, headers, shown: shown.to_owned() })
+        Ok(Address { url, headers, shown })
+    }
+
+    /// The address without what is secret in it.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Finds the file and what its server can do.
+    pub(super) async fn find(&self) -> object_store::Result<Found> {
+        // No retries for the first questions, which many servers refuse for good.
+        let asking = self.store(RetryConfig { max_retries: 0, ..RetryConfig::default() })?;
+        let store: Arc<dyn ObjectStore> = Arc::new(self.store(RetryConfig::default())?);
+        let path = Path::default();
+        let found = |meta: &ObjectMeta, has_ranges| Found {
+            store: Arc::clone(&store),
+            path: Path::default(),
+            version: Some(meta.into()),
+            has_ranges,
+            plain: None,
+        };
+        let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+        if let Ok(answer) = asking.get_opts(&path, first_byte).await {
+            return Ok(found(&answer.meta, true));
+        }
+        if let Ok(meta) = asking.head(&path).await {
+            return Ok(found(&meta, false));
+        }
+        match store.get(&path).await {
+            Ok(answer) => Ok(found(&answer.meta, false)),
+            Err(object_store::Error::Generic { source, .. }) if source.to_string().contains("Content-Length") => {
+                let plain = Some(self.plain_get()?);
+                Ok(Found { store, path, version: None, has_ranges: false, plain })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn options(&self) -> ClientOptions {
         // The user wrote `http://`; nothing is gained by refusing it.
-        let mut options = ClientOptions::new().with_allow_http(true).with_default_headers(self.headers.clone());
-        for (key, value) in patience("HTTP") {
-            options = options.with_config(key, value);
-        }
-        options
+        client_options("HTTP", |name| name.strip_prefix("http_")?.parse().ok())
+            .with_allow_http(true)
+            .with_default_headers(self.headers.clone())
     }
 
     /// A store whose empty path is this address, so that its query is sent along.
     fn store(&self, retry: RetryConfig) -> object_store::Result<HttpStore> {
-        HttpBuilder::new().with_url(self.url.as_str()).with_client_options(self.options()).with_retry(retry).build()
+        let builder =
+            HttpBuilder::new().with_url(self.url.as_str()).with_client_options(self.options()).with_retry(retry);
+        if self.headers.is_empty() { builder.with_http_connector(Shared).build() } else { builder.build() }
     }
 
-    fn client(&self) -> Result<PlainGet, StorageError> {
-        let client = ReqwestConnector::default()
-            .connect(&self.options())
-            .map_err(|e| failure(&self.shown, "read", StoreKind::Web, &e))?;
+    fn plain_get(&self) -> object_store::Result<PlainGet> {
+        let client = ReqwestConnector::default().connect(&self.options())?;
         Ok(PlainGet { client, url: self.url.to_string() })
+    }
+}
+
+/// Gives one client to all addresses without credentials: making one reads the system's certificates.
+#[derive(Debug)]
+struct Shared;
+
+static CLIENT: OnceLock<HttpClient> = OnceLock::new();
+
+impl HttpConnector for Shared {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(client) = CLIENT.get() {
+            return Ok(client.clone());
+        }
+        let client = ReqwestConnector::default().connect(options)?;
+        Ok(CLIENT.get_or_init(|| client).clone())
     }
 }
 
@@ -165,7 +199,7 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Pointer;
+    use crate::storage::{Pointer, RemoteObject};
 
     #[test]
     fn base64_pads() {
@@ -221,7 +255,9 @@ mod tests {
 
     fn found(address: &str) -> Result<(RemoteObject, u64), StorageError> {
         let Ok(Pointer::Remote(url)) = address.parse() else { panic!("{address}") };
-        find(&url)
+        let object = RemoteObject::on_web(Address::new(&url, &StoreSettings::default())?);
+        let size = object.look()?;
+        Ok((object, size))
     }
 
     fn content(object: RemoteObject) -> String {

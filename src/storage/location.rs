@@ -3,17 +3,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::StorageError;
-use super::http::PlainGet;
-use super::reader::RemoteReader;
-use super::remote::{StoreKind, failure};
-use super::runtime::wait;
+use super::{RemoteObject, StorageError};
 
 /// One file that can be read.
 #[derive(Debug, Clone)]
@@ -22,65 +15,6 @@ pub enum Location {
     Local(PathBuf),
     /// An object of a store, or a file on a web server.
     Remote(RemoteObject),
-}
-
-/// An object of a store, or a file on a web server.
-#[derive(Clone)]
-pub struct RemoteObject {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    display: String,
-    kind: StoreKind,
-    /// How to read it when the server does not tell its length.
-    plain: Option<PlainGet>,
-}
-
-impl RemoteObject {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, path: Path, display: String, kind: StoreKind) -> Self {
-        RemoteObject { store, path, display, kind, plain: None }
-    }
-
-    pub(super) fn without_length(self, plain: PlainGet) -> Self {
-        RemoteObject { plain: Some(plain), ..self }
-    }
-
-    fn failed(&self, error: &object_store::Error) -> StorageError {
-        failure(&self.display, "read", self.kind, error)
-    }
-
-    fn open(&self) -> Result<RemoteReader, StorageError> {
-        let body = match self.plain.clone() {
-            Some(plain) => wait(plain.stream())?,
-            None => {
-                let (store, path) = (Arc::clone(&self.store), self.path.clone());
-                wait(async move { Ok(store.get(&path).await?.into_stream()) })?
-            }
-        };
-        RemoteReader::new(body.map_err(|e| self.failed(&e))?, self.display.clone(), self.kind)
-    }
-
-    fn size(&self) -> Result<u64, StorageError> {
-        if self.plain.is_some() {
-            return Err(StorageError::Unsupported {
-                object: self.display.clone(),
-                reason: "its server does not tell how long it is; download it first".into(),
-            });
-        }
-        let (store, path) = (Arc::clone(&self.store), self.path.clone());
-        let meta = wait(async move {
-            match store.head(&path).await {
-                Ok(meta) => Ok(meta),
-                // An address that is signed for GET alone.
-                Err(_) => store.get(&path).await.map(|answer| answer.meta),
-            }
-        })?;
-        Ok(meta.map_err(|e| self.failed(&e))?.size)
-    }
-
-    fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
-        let (store, path, ranges) = (Arc::clone(&self.store), self.path.clone(), ranges.to_vec());
-        wait(async move { store.get_ranges(&path, &ranges).await })?.map_err(|e| self.failed(&e))
-    }
 }
 
 impl Location {
@@ -116,14 +50,8 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Location::Local(path) => path.display().fmt(f),
-            Location::Remote(object) => f.write_str(&object.display),
+            Location::Remote(object) => object.fmt(f),
         }
-    }
-}
-
-impl fmt::Debug for RemoteObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RemoteObject({})", self.display)
     }
 }
 

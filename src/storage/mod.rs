@@ -1,32 +1,46 @@
 //! Where data is and where results go.
 //!
-//! A [`Pointer`] says where data is, as the user wrote it; [`list`] turns it into [`Entry`] values in a stable order, each
-//! with a [`Location`] that can be read. A [`Folder`] is a place for results; each [`NewFile`] in it appears under its name
-//! only when it is complete. Local files and object stores look alike from outside.
+//! A [`Pointer`] says where data is, as the user wrote it; [`Stores`] knows what its names stand for and how stores are
+//! reached. [`Stores::list`] turns it into [`Entry`] values in a stable order, each with a [`Location`] that can be read. A
+//! [`Folder`] is a place for results; each [`NewFile`] in it appears under its name only when it is complete. Local files
+//! and object stores look alike from outside.
 //!
 //! This room knows nothing of formats, rows or jobs. It is the only home of `object_store` and of the runtime that store
 //! requests need; that runtime is started by the first remote location and never by a purely local run. No secret (a
 //! signature in a URL, a password, a key) ever reaches a message.
 
+mod aws_profile;
+mod connect;
+mod connection_string;
+mod credentials;
+mod datastore;
 mod error;
+mod failure;
 mod folder;
 mod http;
 mod listing;
 mod local_file;
 mod location;
 mod new_file;
+mod place;
 mod pointer;
 mod reader;
-mod remote;
+mod remote_object;
 mod runtime;
 mod secrets;
+mod stores;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upload;
 
+pub use connect::StoreSettings;
+pub use credentials::{CREDENTIAL_KEYS, CredentialValue, Credentials};
+pub use datastore::{Catalog, Datastore, DatastorePath, RegisteredData};
 pub use error::StorageError;
 pub use folder::{Existing, Folder};
-pub use listing::{Entry, list};
-pub use location::{Location, RemoteObject};
+pub use listing::Entry;
+pub use location::Location;
 pub use new_file::NewFile;
 pub use pointer::{Pointer, RemoteUrl};
+pub use remote_object::RemoteObject;
+pub use stores::Stores;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use url::Url;
 
 use super::StorageError;
+use super::datastore::{DatastorePath, after};
 use super::secrets::scrub;
 
 /// Where data is, as the user wrote it.
@@ -22,7 +23,9 @@ pub enum Pointer {
         version: Option<String>,
     },
     /// A path on a datastore of the workspace: `azureml://datastores/...`, or one of its longer forms.
-    Datastore(String),
+    Datastore(DatastorePath),
+    /// A list of pointers, one a line: `manifest:<pointer>`.
+    Manifest(Box<Pointer>),
 }
 
 /// A URL that may hold a secret: it is shown without passwords and queries.
@@ -33,6 +36,15 @@ impl RemoteUrl {
     /// The URL with everything in it, for requests only.
     pub(super) fn reveal(&self) -> &Url {
         &self.0
+    }
+
+    /// The address of `path` in the folder of this one; a signature goes with it.
+    pub(super) fn beside(&self, path: &str) -> RemoteUrl {
+        let mut url = self.0.clone();
+        let folder = url.path().rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        url.set_path(&format!("{folder}/{}", path.replace('%', "%25")));
+        url.set_fragment(None);
+        RemoteUrl(url)
     }
 
     /// Whether this is one file on a web server.
@@ -58,6 +70,8 @@ const REMOTE: [&str; 12] = ["http", "https", "s3", "s3a", "gs", "az", "azure", "
 
 const RULE: &str = "write a path, a pattern, or a URL that begins with http, https, s3, s3a, gs, az, azure, adl, abfs, \
                     abfss, wasb, wasbs, file or azureml";
+const WORKSPACE_RULE: &str = "write azureml://datastores/<name>/paths/<path>, with or without subscriptions, resourcegroups \
+                              and workspaces before it; other things of a workspace are no data";
 const REGISTERED_RULE: &str = "registered data is written azureml:<name>:<version> or azureml:<name>@latest";
 
 impl FromStr for Pointer {
@@ -68,11 +82,16 @@ impl FromStr for Pointer {
         if text.is_empty() {
             return Err(error(RULE));
         }
+        if let Some(list) = text.strip_prefix("manifest:") {
+            return match list.parse()? {
+                Pointer::Manifest(_) => Err(error("a manifest is written manifest:<path or URL of a list>, once")),
+                list => Ok(Pointer::Manifest(Box::new(list))),
+            };
+        }
         if let Some(rest) = text.strip_prefix("azureml:") {
-            return if rest.starts_with("//") {
-                Ok(Pointer::Datastore(text.to_owned()))
-            } else {
-                registered(rest).ok_or_else(|| error(REGISTERED_RULE))
+            return match rest.strip_prefix("//") {
+                Some(rest) => in_workspace(rest).ok_or_else(|| error(WORKSPACE_RULE)),
+                None => registered(rest).ok_or_else(|| error(REGISTERED_RULE)),
             };
         }
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -97,6 +116,17 @@ impl FromStr for Pointer {
     }
 }
 
+impl Pointer {
+    /// The pointer as it is written, with secrets in it, to make others from.
+    pub(super) fn reveal(&self) -> String {
+        match self {
+            Pointer::Remote(url) => url.reveal().to_string(),
+            Pointer::Manifest(list) => format!("manifest:{}", list.reveal()),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl From<PathBuf> for Pointer {
     fn from(path: PathBuf) -> Self {
         Pointer::Local(path)
@@ -110,7 +140,8 @@ impl fmt::Display for Pointer {
             Pointer::Remote(url) => url.fmt(f),
             Pointer::Registered { name, version: Some(version) } => write!(f, "azureml:{name}:{version}"),
             Pointer::Registered { name, version: None } => write!(f, "azureml:{name}@latest"),
-            Pointer::Datastore(text) => f.write_str(&scrub(text)),
+            Pointer::Datastore(path) => path.fmt(f),
+            Pointer::Manifest(list) => write!(f, "manifest:{list}"),
         }
     }
 }
@@ -119,6 +150,17 @@ impl fmt::Debug for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pointer({self})")
     }
+}
+
+/// Reads what follows `azureml://`: a path on a datastore, or a version of registered data by its long name.
+fn in_workspace(rest: &str) -> Option<Pointer> {
+    if let Some(path) = DatastorePath::parse(rest) {
+        return Some(Pointer::Datastore(path));
+    }
+    let (name, tail) = after(rest, "data")?;
+    let (version, tail) = after(tail.trim_start_matches('/'), "versions")?;
+    let plain = !name.is_empty() && !version.is_empty() && tail.is_empty();
+    plain.then(|| Pointer::Registered { name: name.to_owned(), version: Some(version.to_owned()) })
 }
 
 /// Reads `<name>:<version>` or `<name>@latest`.
@@ -175,14 +217,28 @@ mod tests {
         }
         assert_eq!(parse("azureml:heart:3"), Pointer::Registered { name: "heart".into(), version: Some("3".into()) });
         assert_eq!(parse("azureml:heart@latest"), Pointer::Registered { name: "heart".into(), version: None });
-        assert!(matches!(parse("azureml://datastores/d/paths/p"), Pointer::Datastore(_)));
+        let path = DatastorePath { datastore: "d".into(), path: "p/q".into() };
+        assert_eq!(parse("azureml://datastores/d/paths/p/q"), Pointer::Datastore(path));
+        let long = "azureml://subscriptions/s/resourceGroups/g/workspaces/w/data/heart/versions/3";
+        assert_eq!(parse(long), parse("azureml:heart:3"));
+        assert_eq!(parse("manifest:list.txt"), Pointer::Manifest(Box::new(Pointer::Local("list.txt".into()))));
     }
 
     #[test]
     fn nonsense_is_refused_with_the_rule() {
-        for text in
-            ["", "ftp://a/b", "azureml:heart", "azureml::1", "azureml:a:b:c", "s3://", "s3:///x", "file://host/x"]
-        {
+        for text in [
+            "",
+            "ftp://a/b",
+            "azureml:heart",
+            "azureml::1",
+            "azureml:a:b:c",
+            "s3://",
+            "s3:///x",
+            "file://host/x",
+            "azureml://models/m",
+            "manifest:",
+            "manifest:manifest:x",
+        ] {
             let error = text.parse::<Pointer>().expect_err(text).to_string();
             assert!(error.contains("write") || error.contains("written"), "{error}");
         }
@@ -197,6 +253,7 @@ mod tests {
             "ftp://me:SECRET@a.b/c",
             "https://me:SECRET@/c",
             "azureml://x/p?sig=SECRET",
+            "manifest:https://me:SECRET@a.b/c",
         ] {
             let shown = match text.parse::<Pointer>() {
                 Ok(pointer) => format!("{pointer} {pointer:?}"),

@@ -6,9 +6,8 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::Semaphore;
 
-use super::StorageError;
-use super::remote::{StoreKind, failure};
 use super::runtime::spawn;
+use super::{RemoteObject, StorageError};
 
 /// The body of a remote object.
 pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, object_store::Error>> + Send>>;
@@ -25,12 +24,12 @@ pub(super) struct RemoteReader {
     current: Bytes,
     /// Permits that the current chunk holds.
     held: usize,
-    object: String,
-    kind: StoreKind,
+    object: RemoteObject,
 }
 
 impl RemoteReader {
-    pub(super) fn new(mut body: ByteStream, object: String, kind: StoreKind) -> Result<Self, StorageError> {
+    /// Reads `body`, the content of `object`.
+    pub(super) fn new(mut body: ByteStream, object: RemoteObject) -> Result<Self, StorageError> {
         let (sender, chunks) = mpsc::channel();
         let room = Arc::new(Semaphore::new(READ_AHEAD));
         let permits = Arc::clone(&room);
@@ -45,7 +44,7 @@ impl RemoteReader {
                 }
             }
         })?;
-        Ok(RemoteReader { chunks, room, current: Bytes::new(), held: 0, object, kind })
+        Ok(RemoteReader { chunks, room, current: Bytes::new(), held: 0, object })
     }
 }
 
@@ -63,7 +62,7 @@ impl Read for RemoteReader {
                     self.held = permits_for(&chunk);
                     self.current = chunk;
                 }
-                Ok(Err(error)) => return Err(failure(&self.object, "read", self.kind, &error).into_io()),
+                Ok(Err(error)) => return Err(self.object.failed(&error).into_io()),
                 // The task has ended: all was read.
                 Err(mpsc::RecvError) => return Ok(0),
             }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::RemoteObject;
-use super::remote::{RemotePlace, StoreKind};
+use super::connect::{Client, Creating, Parts};
+use super::place::{RemotePlace, StoreKind};
 use super::runtime::wait;
 
 /// A folder that is removed at the end of a test.
@@ -45,15 +46,15 @@ impl Drop for TempDir {
 
 /// A store in memory that holds these objects, seen from `path`.
 pub(in crate::storage) fn memory_place(objects: &[(&str, &[u8])], path: &str) -> RemotePlace {
-    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let store = Arc::new(InMemory::new());
     for (name, content) in objects {
         let (store, name, content) =
             (Arc::clone(&store), object_store::path::Path::parse(name).unwrap(), content.to_vec());
         wait(async move { store.put(&name, content.into()).await }).unwrap().unwrap();
     }
+    let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
     RemotePlace {
-        store,
-        kind: StoreKind::S3,
+        client: Arc::new(Client { kind: StoreKind::S3, store, parts }),
         root: "memory://test/".into(),
         path: object_store::path::Path::parse(path).unwrap(),
         is_prefix: path.ends_with('/'),
@@ -62,6 +63,5 @@ pub(in crate::storage) fn memory_place(objects: &[(&str, &[u8])], path: &str) ->
 
 pub(in crate::storage) fn memory_object(name: &str, content: &[u8]) -> RemoteObject {
     let place = memory_place(&[(name, content)], name);
-    let display = place.display(&place.path);
-    RemoteObject::new(place.store, place.path, display, place.kind)
+    RemoteObject::in_store(&place.client, &place.root, place.path.clone())
 }

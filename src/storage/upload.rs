@@ -1,31 +1,59 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+use object_store::{
+    Attribute, Attributes, GetOptions, MultipartId, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
+    PutOptions,
+};
+use tokio::task::JoinSet;
 
+use super::connect::{Client, Creating, Parts};
+use super::failure::failure;
 use super::local_file::taken;
-use super::remote::{RemotePlace, StoreKind, failure};
+use super::place::RemotePlace;
 use super::runtime::{spawn, wait};
 use super::{Existing, StorageError};
 
-/// Size of the parts of an upload. Stores take up to 10,000 parts, so an object may have 100 GB.
+/// Size of the parts of an upload, all but the last.
 const PART: usize = 10 << 20;
 
+/// Most parts that an upload may have, in S3, so that an object may have 100 GB.
+const MOST_PARTS: usize = 10_000;
+
 /// How many parts may be under way at once.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 4;
+
+/// Metadata by which an object is known as the one that this upload made. The name is one that all stores take.
+const MARK: &str = "batchscoreupload";
+
+/// How often an answer that was lost is looked into.
+const ANSWERS_LOST: usize = 3;
 
 /// An object that becomes visible when its upload is completed.
 ///
-/// What fits into one part is sent as one request; more is sent as a multipart upload. Dropping it abandons the upload.
+/// What fits into one part is sent as one request; more is sent in parts. Dropping it abandons the upload.
 pub(super) struct Upload {
-    store: Arc<dyn ObjectStore>,
+    client: Arc<Client>,
     path: Path,
     display: String,
-    kind: StoreKind,
     existing: Existing,
+    /// Tells this upload from all others.
+    id: String,
     buffer: Vec<u8>,
-    parts: Option<WriteMultipart>,
+    begun: Option<Begun>,
+}
+
+/// An upload of which parts have been sent.
+struct Begun {
+    store: Arc<dyn MultipartStore>,
+    path: Path,
+    id: MultipartId,
+    done: Vec<Option<PartId>>,
+    under_way: JoinSet<(usize, object_store::Result<PartId>)>,
 }
 
 impl Upload {
@@ -33,15 +61,14 @@ impl Upload {
     pub(super) fn create(place: &RemotePlace, name: &str, existing: Existing) -> Result<Self, StorageError> {
         let path = place.child(name)?;
         let display = place.display(&path);
-        let upload = Upload {
-            store: Arc::clone(&place.store),
-            path,
-            display,
-            kind: place.kind,
-            existing,
-            buffer: Vec::new(),
-            parts: None,
-        };
+        let client = Arc::clone(&place.client);
+        if client.parts.is_none() {
+            return Err(StorageError::Unsupported {
+                object: display,
+                reason: "results cannot be written to a web server; name a folder or a store's URI".into(),
+            });
+        }
+        let upload = Upload { client, path, display, existing, id: unique(), buffer: Vec::new(), begun: None };
         upload.refuse_existing()?;
         Ok(upload)
     }
@@ -69,71 +96,151 @@ impl Upload {
 
     fn send_part(&mut self) -> Result<(), StorageError> {
         let part = Bytes::from(std::mem::take(&mut self.buffer));
-        let begun = self.parts.take();
-        let (store, path) = (Arc::clone(&self.store), self.path.clone());
-        let parts = wait(async move {
-            let mut parts = match begun {
-                Some(parts) => parts,
-                None => WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PART),
+        let begun = self.begun.take();
+        let client = Arc::clone(&self.client);
+        let (path, attributes) = (self.path_of_parts(), self.attributes());
+        let sent = wait(async move {
+            let mut begun = match begun {
+                Some(begun) => begun,
+                None => Begun::begin(&client, path, attributes).await?,
             };
-            if let Err(error) = parts.wait_for_capacity(IN_FLIGHT).await {
-                // The first failure is what the user needs; what the store keeps of the parts expires.
-                let _ = parts.abort().await;
-                return Err(error);
+            match begun.send(part, IN_FLIGHT).await {
+                Ok(()) => Ok(begun),
+                Err(error) => {
+                    // The first failure is what the user needs; what the store keeps of the parts expires.
+                    let _ = begun.abort().await;
+                    Err(error)
+                }
             }
-            parts.put(part);
-            Ok(parts)
         })?;
-        self.parts = Some(parts.map_err(|e| self.failed(&e))?);
+        self.begun = Some(sent.map_err(|e| self.failed(&e))?);
+        if self.begun.as_ref().is_some_and(|begun| begun.done.len() >= MOST_PARTS) {
+            return Err(StorageError::Unsupported {
+                object: self.display.clone(),
+                reason: "it is larger than the 100 GB that an upload in parts may have; have it written in parts with \
+                         --output-partition-size"
+                    .into(),
+            });
+        }
         Ok(())
     }
 
     /// Completes the upload: the object appears.
     pub(super) fn commit(mut self) -> Result<String, StorageError> {
         let rest = Bytes::from(std::mem::take(&mut self.buffer));
-        let (store, path) = (Arc::clone(&self.store), self.path.clone());
-        let result = match self.parts.take() {
-            Some(mut parts) => {
+        let result = match self.begun.take() {
+            None => self.put(rest)?,
+            Some(mut begun) => {
+                let sent = wait(async move { begun.send(rest, 0).await.map(|()| begun) })?;
+                let begun = sent.map_err(|e| self.failed(&e))?;
                 if let Err(error) = self.refuse_existing() {
-                    wait(async move { parts.abort().await })?.map_err(|e| self.failed(&e))?;
+                    wait(async move { begun.abort().await })?.map_err(|e| self.failed(&e))?;
                     return Err(error);
                 }
-                wait(async move {
-                    parts.put(rest);
-                    parts.finish().await
-                })?
-            }
-            None => {
-                let mode = match self.existing {
-                    Existing::Refuse => PutMode::Create,
-                    Existing::Replace => PutMode::Overwrite,
-                };
-                wait(async move {
-                    match store.put_opts(&path, rest.clone().into(), PutOptions::from(mode)).await {
-                        // A store without conditional requests: it was asked before, which has to do.
-                        Err(object_store::Error::NotImplemented { .. }) => store.put(&path, rest.into()).await,
-                        result => result,
-                    }
-                })?
+                self.complete(begun)?
             }
         };
-        result.map_err(|e| self.failed(&e))?;
-        Ok(self.display.clone())
+        match result {
+            Ok(()) => Ok(self.display.clone()),
+            // A repeated request finds what the first one made, whose answer was lost.
+            Err(_) if self.is_there()? => Ok(self.display.clone()),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Sends the whole object in one request.
+    fn put(&self, content: Bytes) -> Result<object_store::Result<()>, StorageError> {
+        let mode = match self.existing {
+            Existing::Refuse => PutMode::Create,
+            Existing::Replace => PutMode::Overwrite,
+        };
+        for attempt in 0.. {
+            let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
+            let (mode, attributes, content) = (mode.clone(), self.attributes(), content.clone());
+            let result = wait(async move {
+                let options = PutOptions { mode, attributes, ..PutOptions::default() };
+                match store.put_opts(&path, content.clone().into(), options).await {
+                    // A store without conditional requests: it was asked before, which has to do.
+                    Err(object_store::Error::NotImplemented { .. }) => store.put(&path, content.into()).await,
+                    result => result,
+                }
+            })?;
+            match result {
+                // The client does not repeat a conditional request whose answer was lost; here it can be looked into.
+                Err(object_store::Error::Generic { .. }) if attempt < ANSWERS_LOST => {
+                    if self.is_there()? {
+                        return Ok(Ok(()));
+                    }
+                }
+                result => return Ok(result.map(drop)),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Makes one object of the parts.
+    fn complete(&self, begun: Begun) -> Result<object_store::Result<()>, StorageError> {
+        let creating = match (self.existing, &self.client.parts) {
+            (Existing::Refuse, Some(Parts { creating, .. })) => Some(creating.clone()),
+            _ => None,
+        };
+        let (store, target) = (Arc::clone(&self.client.store), self.path.clone());
+        wait(async move {
+            let parts: Vec<PartId> = begun.done.into_iter().flatten().collect();
+            match creating {
+                None => begun.store.complete_multipart(&begun.path, &begun.id, parts).await.map(drop),
+                Some(Creating::Conditional(conditional)) => {
+                    conditional.complete_multipart(&begun.path, &begun.id, parts).await.map(drop)
+                }
+                Some(Creating::ByCopy) => {
+                    begun.store.complete_multipart(&begun.path, &begun.id, parts).await?;
+                    let copied = store.copy_if_not_exists(&begun.path, &target).await;
+                    let deleted = store.delete(&begun.path).await;
+                    copied.and(deleted)
+                }
+            }
+        })
     }
 
     /// Gives the upload up and tells the store to forget its parts.
     pub(super) fn abort(mut self) -> Result<(), StorageError> {
-        match self.parts.take() {
-            Some(parts) => wait(async move { parts.abort().await })?.map_err(|e| self.failed(&e)),
+        match self.begun.take() {
+            Some(begun) => wait(async move { begun.abort().await })?.map_err(|e| self.failed(&e)),
             None => Ok(()),
         }
+    }
+
+    /// Where parts go: under a hidden name, if the object's own is to be taken by a copy.
+    fn path_of_parts(&self) -> Path {
+        let by_copy = matches!(&self.client.parts, Some(Parts { creating: Creating::ByCopy, .. }));
+        if self.existing == Existing::Replace || !by_copy {
+            return self.path.clone();
+        }
+        let path = self.path.as_ref();
+        let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+        let slash = if folder.is_empty() { "" } else { "/" };
+        Path::parse(format!("{folder}{slash}.{name}.{}", self.id)).unwrap_or_else(|_| self.path.clone())
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::from_iter([(Attribute::Metadata(MARK.into()), self.id.clone())])
+    }
+
+    /// Whether the object is there and is what this upload has sent.
+    fn is_there(&self) -> Result<bool, StorageError> {
+        let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        let found = wait(async move { store.get_opts(&path, options).await })?;
+        Ok(found.is_ok_and(|found| {
+            found.attributes.get(&Attribute::Metadata(MARK.into())).is_some_and(|id| id.as_ref() == self.id)
+        }))
     }
 
     fn refuse_existing(&self) -> Result<(), StorageError> {
         if self.existing == Existing::Replace {
             return Ok(());
         }
-        let (store, path) = (Arc::clone(&self.store), self.path.clone());
+        let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
         match wait(async move { store.head(&path).await })? {
             Ok(_) => Err(taken(std::path::Path::new(&self.display))),
             Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -142,16 +249,60 @@ impl Upload {
     }
 
     fn failed(&self, error: &object_store::Error) -> StorageError {
-        failure(&self.display, "written", self.kind, error)
+        failure(&self.display, "written", self.client.kind, error)
     }
+}
+
+impl Begun {
+    async fn begin(client: &Client, path: Path, attributes: Attributes) -> object_store::Result<Begun> {
+        let Some(parts) = &client.parts else {
+            return Err(object_store::Error::NotImplemented {
+                operation: "uploads".to_owned(),
+                implementer: client.store.to_string(),
+            });
+        };
+        let store = Arc::clone(&parts.store);
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let id = store.create_multipart_opts(&path, options).await?;
+        Ok(Begun { store, path, id, done: Vec::new(), under_way: JoinSet::new() })
+    }
+
+    /// Sends one more part; returns when no more than `waiting` are under way.
+    async fn send(&mut self, part: Bytes, waiting: usize) -> object_store::Result<()> {
+        let index = self.done.len();
+        self.done.push(None);
+        let (store, path, id) = (Arc::clone(&self.store), self.path.clone(), self.id.clone());
+        self.under_way.spawn(async move { (index, store.put_part(&path, &id, index, part.into()).await) });
+        while self.under_way.len() > waiting {
+            match self.under_way.join_next().await {
+                Some(Ok((index, result))) => self.done[index] = Some(result?),
+                Some(Err(error)) => {
+                    return Err(object_store::Error::JoinError { source: error });
+                }
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn abort(mut self) -> object_store::Result<()> {
+        self.under_way.shutdown().await;
+        self.store.abort_multipart(&self.path, &self.id).await
+    }
+}
+
+/// A text that no other upload has: the time, and a random number.
+fn unique() -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos());
+    format!("{nanos:x}{:016x}", RandomState::new().build_hasher().finish())
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(parts) = self.parts.take() {
+        if let Some(begun) = self.begun.take() {
             // Nobody is left to tell; the store lets unfinished uploads expire in any case.
             let _ = spawn(async move {
-                let _ = parts.abort().await;
+                let _ = begun.abort().await;
             });
         }
     }

@@ -19,7 +19,7 @@ use crate::engine::score_mini_batch;
 use crate::input::{self, ColumnPlan, Header, InputSettings};
 use crate::policy::MiniBatchSize;
 use crate::scorer::{self, Engine, Scorer};
-use crate::storage::Pointer;
+use crate::storage::{Pointer, Stores};
 
 /// Shown under the help.
 pub const HELP: &str = "\
@@ -77,7 +77,8 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let schema = scorer.output_schema();
     let columns = wanted_columns(&schema, &args.columns)?;
     let expected = Expected::read(&args.expect, &schema, &columns)?;
-    let scored = Scored::of(scorer.as_ref(), &records::read(&pointers, &settings, scorer.needs())?)?;
+    let scored =
+        Scored::of(scorer.as_ref(), &records::read(&Stores::default(), &pointers, &settings, scorer.needs())?)?;
     if scored.order.is_empty() {
         return Err(Failure(ExitCode::Input, format!("{} has no records to score", args.data).into()));
     }
@@ -170,7 +171,11 @@ impl Expected {
         let parsed: Pointer = pointer.parse().map_err(|error| usage(format!("--expect is {pointer:?}: {error}")))?;
         let settings = InputSettings { header: Header::On, ..InputSettings::default() };
         let pointers = [parsed];
-        let plan = ColumnPlan::new(&FeatureNeeds::Anything, &settings, &input::list(&pointers, &settings)?)?;
+        let plan = ColumnPlan::new(
+            &FeatureNeeds::Anything,
+            &settings,
+            &input::list(&Stores::default(), &pointers, &settings)?,
+        )?;
         let there = |name: &str| plan.record_schema().fields().iter().any(|field| field.name() == name);
         let wanted: Vec<_> = columns.iter().map(|at| schema.field(*at)).collect();
         let missing: Vec<&str> = wanted.iter().map(|field| field.name().as_str()).filter(|name| !there(name)).collect();
@@ -192,7 +197,7 @@ impl Expected {
             }
         }
         let names: Vec<String> = named[columns.len()..].iter().map(|feature| feature.name.clone()).collect();
-        let blocks = records::read(&pointers, &settings, &FeatureNeeds::Named(named))?;
+        let blocks = records::read(&Stores::default(), &pointers, &settings, &FeatureNeeds::Named(named))?;
         if let Some(failure) = blocks.iter().flat_map(|block| &block.failures).next() {
             let row = failure.row.map_or_else(String::new, |row| format!("row {row}: "));
             return Err(broken(format!("{row}{}", failure.cause)));

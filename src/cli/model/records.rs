@@ -7,15 +7,16 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, MiniBatch, RowNumbers};
 use crate::input::{self, ColumnPlan, InputError, InputSettings};
-use crate::storage::Pointer;
+use crate::storage::{Pointer, Stores};
 
 /// All records at `pointers`, decoded as `needs` say.
 pub(super) fn read(
+    stores: &Stores,
     pointers: &[Pointer],
     settings: &InputSettings,
     needs: &FeatureNeeds,
 ) -> Result<Vec<Arc<Block>>, InputError> {
-    let listing = input::list(pointers, settings)?;
+    let listing = input::list(stores, pointers, settings)?;
     let plan = Arc::new(ColumnPlan::new(needs, settings, &listing)?);
     let mut blocks = Vec::new();
     for file in &listing.files {

@@ -14,8 +14,8 @@ use arrow_array::types::Float32Type;
 use super::{ColumnPlan, InputError, InputSettings, Keep, Listing, list, open};
 use crate::data::{Block, ElementType, FeatureNeeds, Stage};
 use crate::policy::MiniBatchSize;
-use crate::storage::Pointer;
 use crate::storage::testing::TempDir;
+use crate::storage::{Pointer, Stores};
 
 /// Files in a folder of their own, listed.
 struct Files {
@@ -30,7 +30,7 @@ impl Files {
         for (name, content) in files {
             dir.file(name, content);
         }
-        let listing = list(&[Pointer::Local(dir.path().into())], &settings).unwrap();
+        let listing = list(&Stores::default(), &[Pointer::Local(dir.path().into())], &settings).unwrap();
         Files { _dir: dir, listing, settings }
     }
 

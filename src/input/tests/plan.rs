@@ -123,10 +123,10 @@ fn listing_says_what_it_passes_over() {
     assert_eq!(files.listing.files[2].file.index, 2);
     let dir = TempDir::new();
     let path = dir.file("x/readme.txt", b"1\n");
-    let error = list(&[Pointer::Local(path.clone())], &items(1)).unwrap_err().to_string();
+    let error = list(&Stores::default(), &[Pointer::Local(path.clone())], &items(1)).unwrap_err().to_string();
     assert!(error.contains("--input-format"), "{error}");
-    let error = list(&[Pointer::Local(dir.path().into())], &items(1)).unwrap_err().to_string();
+    let error = list(&Stores::default(), &[Pointer::Local(dir.path().into())], &items(1)).unwrap_err().to_string();
     assert!(error.starts_with("found no file to score") && error.contains("--input-format"), "{error}");
     let forced = InputSettings { format: Some(crate::input::InputFormat::Csv), ..items(1) };
-    assert_eq!(list(&[Pointer::Local(path)], &forced).unwrap().files.len(), 1);
+    assert_eq!(list(&Stores::default(), &[Pointer::Local(path)], &forced).unwrap().files.len(), 1);
 }

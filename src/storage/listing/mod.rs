@@ -1,14 +1,15 @@
 //! From a pointer to the files it means, always in the same order.
 
 mod local;
+mod manifest;
 mod nearest;
 mod pattern;
 mod remote;
 
 use std::fmt;
 
-use super::remote::{RemotePlace, is_store_with_credentials};
-use super::{Location, Pointer, RemoteUrl, StorageError, http};
+use super::http::{self, Address};
+use super::{Location, Pointer, RemoteObject, RemoteUrl, StorageError, StoreSettings, Stores};
 
 /// One file that a pointer means.
 #[derive(Clone)]
@@ -27,32 +28,29 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// The files that `pointer` means, sorted by the bytes of their names.
-///
-/// A file is one entry. A folder or prefix means all files below it; as in Spark and Hive, names that begin with `.` or
-/// `_` are passed over there, but for partitions (`_day=1`). A pattern means the files that match it, or, when it matches
-/// folders alone, the files below those; a path that exists as it is written is never a pattern. A link to nothing is
-/// listed, so that it is accounted for when it cannot be read.
-pub fn list(pointer: &Pointer) -> Result<Vec<Entry>, StorageError> {
-    match pointer {
-        Pointer::Local(path) => local::list(path),
-        Pointer::Remote(url) if url.is_web() && !is_store_with_credentials(url) => web_file(url),
-        Pointer::Remote(url) => remote::list(&RemotePlace::open(url)?),
-        Pointer::Registered { .. } => Err(StorageError::Unsupported {
-            object: pointer.to_string(),
-            reason: "registered data is not known without a workspace; give the path or URL of the data".into(),
-        }),
-        Pointer::Datastore(_) => Err(StorageError::Unsupported {
-            object: pointer.to_string(),
-            reason: "datastores are not known without a workspace; give the path or URL of the data, such as \
-                     abfss://<container>@<account>.dfs.core.windows.net/<path>"
-                .into(),
-        }),
+impl Stores {
+    /// The files that `pointer` means, sorted by the bytes of their names.
+    ///
+    /// A file is one entry. A folder or prefix means all files below it; as in Spark and Hive, names that begin with `.`
+    /// or `_` are passed over there, but for partitions (`_day=1`). A pattern means the files that match it, or, when it
+    /// matches folders alone, the files below those; a path that exists as it is written is never a pattern. A link to
+    /// nothing is listed, so that it is accounted for when it cannot be read.
+    pub fn list(&self, pointer: &Pointer) -> Result<Vec<Entry>, StorageError> {
+        let resolved = self.resolve(pointer)?;
+        let datastore = resolved.datastore.as_deref();
+        match &resolved.pointer {
+            Pointer::Local(path) => local::list(path),
+            Pointer::Remote(url) if self.is_store(url, datastore) => remote::list(&self.open(url, datastore)?),
+            Pointer::Remote(url) => web_file(url, &self.settings(datastore)),
+            Pointer::Manifest(list) => self.manifest(list),
+            Pointer::Registered { .. } | Pointer::Datastore(_) => unreachable!("names are resolved"),
+        }
     }
 }
 
-fn web_file(url: &RemoteUrl) -> Result<Vec<Entry>, StorageError> {
-    let (object, size) = http::find(url)?;
+fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Vec<Entry>, StorageError> {
+    let object = RemoteObject::on_web(Address::new(url, settings)?);
+    let size = object.look()?;
     Ok(vec![Entry { location: Location::Remote(object), name: http::name_of(url), size }])
 }
 

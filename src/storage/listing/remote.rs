@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -8,7 +6,8 @@ use super::nearest::nearest;
 use super::pattern::NamePattern;
 use super::{Entry, Location, StorageError, hidden_hint, is_hidden};
 use crate::storage::RemoteObject;
-use crate::storage::remote::{RemotePlace, failure};
+use crate::storage::failure::failure;
+use crate::storage::place::RemotePlace;
 use crate::storage::runtime::wait;
 
 /// The objects that a place in a store means.
@@ -94,31 +93,30 @@ fn is_folder_marker(meta: &ObjectMeta, later: &[ObjectMeta]) -> bool {
 }
 
 fn entry(place: &RemotePlace, meta: &ObjectMeta, name: String) -> Entry {
-    let display = place.display(&meta.location);
-    let object = RemoteObject::new(Arc::clone(&place.store), meta.location.clone(), display, place.kind);
+    let object = RemoteObject::listed(&place.client, &place.root, meta);
     Entry { location: Location::Remote(object), name, size: meta.size }
 }
 
 /// What the store says about the very object, if there is one.
 fn head(place: &RemotePlace) -> Result<Option<ObjectMeta>, StorageError> {
-    let (store, path) = (Arc::clone(&place.store), place.path.clone());
+    let (store, path) = (place.store(), place.path.clone());
     match wait(async move { store.head(&path).await })? {
         Ok(meta) => Ok(Some(meta)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
-        Err(error) => Err(failure(&place.display(&place.path), "read", place.kind, &error)),
+        Err(error) => Err(failure(&place.display(&place.path), "read", place.kind(), &error)),
     }
 }
 
 fn objects_below(place: &RemotePlace, prefix: &Path) -> Result<Vec<ObjectMeta>, StorageError> {
-    let (store, path) = (Arc::clone(&place.store), prefix.clone());
+    let (store, path) = (place.store(), prefix.clone());
     wait(async move { store.list(Some(&path)).try_collect().await })?
-        .map_err(|error| failure(&place.display(prefix), "listed", place.kind, &error))
+        .map_err(|error| failure(&place.display(prefix), "listed", place.kind(), &error))
 }
 
 /// What exists near a path that does not; silent when the store does not tell.
 fn hint(place: &RemotePlace) -> Option<String> {
     let (parent, wanted) = place.path.as_ref().rsplit_once('/').unwrap_or(("", place.path.as_ref()));
-    let (store, folder) = (Arc::clone(&place.store), Path::parse(parent).ok()?);
+    let (store, folder) = (place.store(), Path::parse(parent).ok()?);
     let listed = wait(async move { store.list_with_delimiter(Some(&folder)).await }).ok()?.ok()?;
     let objects = listed.objects.iter().map(|meta| &meta.location);
     let names: Vec<_> = objects.chain(&listed.common_prefixes).filter_map(Path::filename).collect();

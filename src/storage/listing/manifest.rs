@@ -1,0 +1,205 @@
+//! Lists of pointers, one a line, for inputs that are no folder.
+
+use std::io::{BufRead, BufReader, Read};
+
+use super::pattern::NamePattern;
+use super::{Entry, Location, StorageError, Stores, local, remote};
+use crate::storage::http::Address;
+use crate::storage::{DatastorePath, Pointer, RemoteObject, secrets};
+
+/// Longest line of a list. Beyond it the file is something else.
+const MAX_LINE: u64 = 64 << 10;
+
+impl Stores {
+    /// The files of a list of pointers, in the list's order. Relative paths start at the list's own folder; blank lines and
+    /// lines that begin with `#` say nothing. `-` is standard input.
+    ///
+    /// Files and objects are not looked at before they are read, so that a list may be long; what is not there fails then,
+    /// and costs itself.
+    pub(super) fn manifest(&self, list: &Pointer) -> Result<Vec<Entry>, StorageError> {
+        let shown = format!("manifest:{list}");
+        let mut lines = BufReader::new(self.open_list(list)?);
+        let mut entries = Vec::new();
+        for number in 1.. {
+            let mut line = Vec::new();
+            let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
+            if read.map_err(|error| StorageError::from_io(shown.clone(), "read", error))? == 0 {
+                break;
+            }
+            let refuse =
+                |reason: String| StorageError::Unsupported { object: format!("{shown}, line {number}"), reason };
+            let Ok(text) = str::from_utf8(&line) else {
+                return Err(refuse("it is no UTF-8 text; a manifest holds one pointer a line".into()));
+            };
+            if line.len() as u64 == MAX_LINE {
+                return Err(refuse("it is too long; a manifest holds one pointer a line".into()));
+            }
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let found = text.parse().map_err(|error: StorageError| refuse(error.to_string())).and_then(|pointer| {
+                let pointer =
+                    beside(list, pointer).ok_or_else(|| refuse("a manifest cannot name another one".into()))?;
+                self.of_line(&pointer, &name_of(text))
+            });
+            entries.extend(found?);
+        }
+        if entries.is_empty() {
+            return Err(StorageError::Empty { object: shown, hint: String::new() });
+        }
+        Ok(entries)
+    }
+
+    fn open_list(&self, list: &Pointer) -> Result<Box<dyn Read + Send>, StorageError> {
+        if *list == Pointer::Local("-".into()) {
+            return Ok(Box::new(std::io::stdin()));
+        }
+        let mut entries = self.list(list)?;
+        match (entries.pop(), entries.len()) {
+            (Some(only), 0) => only.location.open(),
+            _ => Err(StorageError::Unsupported {
+                object: format!("manifest:{list}"),
+                reason: "it means several files; name one file that holds a pointer a line".into(),
+            }),
+        }
+    }
+
+    /// What one line means; `name` is what a single file is called in results.
+    fn of_line(&self, pointer: &Pointer, name: &str) -> Result<Vec<Entry>, StorageError> {
+        let resolved = self.resolve(pointer)?;
+        let datastore = resolved.datastore.as_deref();
+        let single = |location, size| Ok(vec![Entry { location, name: name.to_owned(), size }]);
+        let several = match &resolved.pointer {
+            Pointer::Local(path) => match path.metadata() {
+                Ok(meta) if meta.is_file() => return single(Location::Local(path.clone()), meta.len()),
+                Err(_) if path.to_str().and_then(NamePattern::parse).is_none() => {
+                    return single(Location::Local(path.clone()), 0);
+                }
+                _ => local::list(path)?,
+            },
+            Pointer::Remote(url) if self.is_store(url, datastore) => {
+                let place = self.open(url, datastore)?;
+                let is_one = !place.is_prefix && !place.path.as_ref().is_empty();
+                if is_one && NamePattern::parse(place.path.as_ref()).is_none() {
+                    let object = RemoteObject::in_store(&place.client, &place.root, place.path.clone());
+                    return single(Location::Remote(object), 0);
+                }
+                remote::list(&place)?
+            }
+            Pointer::Remote(url) => {
+                let address = Address::new(url, &self.settings(datastore))?;
+                return single(Location::Remote(RemoteObject::on_web(address)), 0);
+            }
+            other => self.list(other)?,
+        };
+        let folder = name.trim_end_matches('/');
+        let named = |entry: Entry| Entry { name: format!("{folder}/{}", entry.name), ..entry };
+        Ok(several.into_iter().map(named).collect())
+    }
+}
+
+/// What a line is called in results: as it is written, without what is secret in it.
+fn name_of(line: &str) -> String {
+    let shown = secrets::scrub(line);
+    shown.strip_suffix("?***").unwrap_or(&shown).to_owned()
+}
+
+/// The pointer of a line, seen from the list's folder; nothing if it is a list itself.
+fn beside(list: &Pointer, pointer: Pointer) -> Option<Pointer> {
+    match (list, pointer) {
+        (_, Pointer::Manifest(_)) => None,
+        (_, Pointer::Local(path)) if path.is_absolute() => Some(Pointer::Local(path)),
+        (Pointer::Local(list), Pointer::Local(path)) => Some(Pointer::Local(match list.parent() {
+            Some(folder) => folder.join(path),
+            None => path,
+        })),
+        (Pointer::Datastore(list), Pointer::Local(path)) => {
+            let folder = list.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let path = format!("{folder}{}", path.display());
+            Some(Pointer::Datastore(DatastorePath { datastore: list.datastore.clone(), path }))
+        }
+        (Pointer::Remote(list), Pointer::Local(path)) => {
+            Some(Pointer::Remote(list.beside(&path.display().to_string())))
+        }
+        (_, other) => Some(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::storage::testing::TempDir;
+
+    fn names(entries: &[Entry]) -> Vec<&str> {
+        entries.iter().map(|entry| entry.name.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_are_pointers_seen_from_the_list() {
+        let dir = TempDir::new();
+        for name in ["data/b.csv", "data/a.csv", "data/sub/c.csv", "data/sub/d.csv"] {
+            dir.file(name, name.as_bytes());
+        }
+        let absolute = dir.path().join("data/a.csv");
+        let text = format!(
+            "# comment\nb.csv\n\n  a.csv \r\n{}\nsub\nsub/*.csv\ngone.csv\nhttps://h.invalid/x.csv?sig=SECRET\ns3://b/k.csv\n",
+            absolute.display()
+        );
+        let list = dir.file("data/list.txt", text.as_bytes());
+        let entries = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list)))).unwrap();
+        assert_eq!(
+            names(&entries),
+            [
+                "b.csv",
+                "a.csv",
+                absolute.to_str().unwrap(),
+                "sub/c.csv",
+                "sub/d.csv",
+                "sub/*.csv/c.csv",
+                "sub/*.csv/d.csv",
+                "gone.csv",
+                "https://h.invalid/x.csv",
+                "s3://b/k.csv"
+            ]
+        );
+        let mut text = String::new();
+        entries[0].location.open().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), entries[0].size), ("data/b.csv", 10));
+        let error = entries[7].location.open().err().unwrap().to_string();
+        assert!(error.contains("gone.csv does not exist"), "{error}");
+    }
+
+    #[test]
+    fn relative_lines_of_remote_lists_are_beside_them() {
+        for (list, line, expected) in [
+            ("https://h/d/list.txt?sig=x", "a b.csv", "https://h/d/a%20b.csv?sig=x"),
+            ("s3://bucket/d/list.txt", "x/y.csv", "s3://bucket/d/x/y.csv"),
+            ("s3://bucket/list.txt", "s3://other/y.csv", "s3://other/y.csv"),
+            ("azureml://datastores/d/paths/a/list", "b.csv", "azureml://datastores/d/paths/a/b.csv"),
+        ] {
+            let found = beside(&list.parse().unwrap(), line.parse().unwrap()).unwrap();
+            assert_eq!(found, expected.parse().unwrap(), "{list} {line}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_list_is_told_with_its_line() {
+        let dir = TempDir::new();
+        for (text, expected) in [
+            ("a.csv\nftp://x/y\n".as_bytes(), "line 2"),
+            (b"manifest:x\n", "cannot name another"),
+            (b"\xff\n", "no UTF-8"),
+            (b"# nothing\n", "holds no files"),
+        ] {
+            let list = dir.file("list.txt", text);
+            let error = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list)))).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let error = Stores::default().list(&format!("manifest:{}", dir.path().display()).parse().unwrap());
+        // A folder of one file is no list, though it could be read.
+        assert!(error.is_err());
+    }
+}
