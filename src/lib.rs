@@ -21,12 +21,13 @@
 //! | [`events`] | what happened, typed |
 //! | [`caught`] | panics as values; any module may use it |
 //! | [`simd`] | loops for the vector registers of the processor at hand; any module may use it |
+//! | [`workspace`] | what is remembered between commands: datastores, registered data |
 //! | [`report`] | consumers of events: progress, summary, `job.json` |
 //!
 //! A module uses only these of ours: `policy`, `data`, `storage`: none; `events`, `scorer`: `data`; `input`: `storage`,
 //! `data`, `policy`; `output`: `storage`, `data`; `spec`: `policy`, and the plain settings of `storage`, `input`, `output`
 //! and `scorer`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`, `storage`;
-//! `cli`: all. `tests/it/house.rs` checks it.
+//! `workspace`: `spec` and the plain settings of `storage`; `cli`: all. `tests/it/house.rs` checks it.
 
 pub mod caught;
 pub mod cli;
@@ -42,3 +43,4 @@ pub mod scorer;
 pub mod simd;
 pub mod spec;
 pub mod storage;
+pub mod workspace;

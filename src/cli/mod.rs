@@ -1,9 +1,12 @@
 //! The commands; the only home of clap.
 
 mod allocator;
+mod data;
+mod datastore;
 mod exit_code;
 mod model;
 mod run;
+mod workspace;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +32,16 @@ enum Command {
         #[command(subcommand)]
         command: Box<model::ModelCommand>,
     },
+    /// Give stores names, with the way to reach them
+    Datastore {
+        #[command(subcommand)]
+        command: Box<datastore::DatastoreCommand>,
+    },
+    /// Give data names and versions
+    Data {
+        #[command(subcommand)]
+        command: Box<data::DataCommand>,
+    },
 }
 
 /// Runs the command that the process was started with.
@@ -43,6 +56,8 @@ pub fn main() -> ExitCode {
     match command {
         Command::Run(args) => run::run(*args),
         Command::Model { command } => model::run(&command),
+        Command::Datastore { command } => datastore::run(&command),
+        Command::Data { command } => data::run(&command),
     }
 }
 

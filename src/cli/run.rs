@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 
-use super::{ExitCode, complain};
+use super::{ExitCode, complain, workspace};
 use crate::policy::{ErrorThreshold, MiniBatchSize};
 use crate::report::{ProgressMode, Reporter, write_job_file};
 use crate::run::{Cancel, StartError, execute};
@@ -31,6 +31,14 @@ pub struct RunArgs {
     /// Where the data is: a file, folder, glob, http(s) URL, or s3://, az://, abfss://, wasbs://, gs:// URI; repeatable
     #[arg(long, visible_alias = "input-local-path", value_name = "POINTER", help_heading = "Model and data")]
     input_path: Vec<String>,
+
+    /// Registered data: NAME:VERSION, or NAME for its latest version; repeatable
+    #[arg(long, value_name = "DATA", help_heading = "Model and data")]
+    input_data: Vec<String>,
+
+    /// A datastore of the workspace, below which the paths of --input-path are
+    #[arg(long, value_name = "NAME", help_heading = "Model and data")]
+    input_datastore: Option<String>,
 
     /// Format of the data: auto (by extension), csv, jsonl, parquet or arrow
     #[arg(long, value_name = "FORMAT", help_heading = "Model and data")]
@@ -149,7 +157,7 @@ pub fn run(args: RunArgs) -> ExitCode {
         (false, Progress::Plain) => ProgressMode::Plain,
         (false, Progress::Auto) => ProgressMode::Auto,
     };
-    let job = match resolve(args) {
+    let mut job = match resolve(args) {
         Ok(job) => job,
         Err(error) => {
             complain(error.as_ref());
@@ -159,6 +167,14 @@ pub fn run(args: RunArgs) -> ExitCode {
     if dry_run {
         return print_job(&job);
     }
+    let output = job.output.folder.parse().ok();
+    job.stores = match workspace::stores(job.inputs.iter().chain(&job.background).chain(output.iter())) {
+        Ok(stores) => stores,
+        Err(error) => {
+            complain(error.as_ref());
+            return ExitCode::Input;
+        }
+    };
     let mut reporter = Reporter::new(mode, verbose);
     let cancel = Arc::new(Cancel::default());
     stop_on_signals(&cancel);
@@ -202,6 +218,7 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
     for pair in &args.set {
         spec = spec.overlay(JobSpec::set(pair)?);
     }
+    let input_path = input_path(args.input_path, args.input_data, args.input_datastore)?;
     let flags = JobSpec {
         name: args.name,
         model: args.model,
@@ -210,7 +227,7 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         explain: args.explain.map(Scalar::Text),
         explain_background: args.explain_background.map(StringOrList::One),
         explain_samples: args.explain_samples,
-        input_path: (!args.input_path.is_empty()).then_some(StringOrList::Many(args.input_path)),
+        input_path: (!input_path.is_empty()).then_some(StringOrList::Many(input_path)),
         input_format: args.input_format,
         csv_header: args.csv_header,
         csv_delimiter: args.csv_delimiter,
@@ -231,6 +248,27 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         ..JobSpec::default()
     };
     Ok(spec.overlay(flags).resolve(&time_stamp(SystemTime::now()))?)
+}
+
+/// The pointers that the flags about input come to.
+fn input_path(paths: Vec<String>, data: Vec<String>, datastore: Option<String>) -> Result<Vec<String>, String> {
+    let mut pointers = match datastore {
+        None => paths,
+        Some(_) if paths.is_empty() => return Err("--input-datastore needs --input-path, the path on it".to_owned()),
+        Some(name) => paths
+            .into_iter()
+            .map(|path| match path.contains("://") {
+                true => Err(format!("--input-path {path} is not a path on datastore {name:?}")),
+                false => Ok(format!("azureml://datastores/{name}/paths/{path}")),
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    pointers.extend(data.into_iter().map(|data| {
+        let data = data.strip_prefix("azureml:").unwrap_or(&data);
+        let latest = if data.contains([':', '@']) { "" } else { "@latest" };
+        format!("azureml:{data}{latest}")
+    }));
+    Ok(pointers)
 }
 
 fn print_job(job: &Job) -> ExitCode {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{InputError, InputFormat, InputSettings};
+use super::{InputError, InputFormat, InputSettings, snapshot};
 use crate::data::InputFile;
 use crate::storage::{Location, Pointer, Stores};
 
@@ -45,6 +45,8 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
     settings.check()?;
     let mut listing = Listing { files: Vec::new(), skipped: Vec::new(), total_bytes: 0 };
     for pointer in pointers {
+        let registered = stores.registered(pointer)?;
+        let first = listing.files.len();
         let entries = stores.list(pointer)?;
         let is_named = matches!(&entries[..], [only] if pointer.to_string().ends_with(&only.name));
         for entry in entries {
@@ -58,6 +60,11 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
             listing.total_bytes += entry.size;
             let file = Arc::new(InputFile { index: listing.files.len(), name: entry.name });
             listing.files.push(ListedFile { file, location: entry.location, size: entry.size, format });
+        }
+        if let (Some(data), Pointer::Registered { name, .. }, Some(file)) =
+            (registered, pointer, listing.files.get(first))
+        {
+            snapshot::check(file, name, data)?;
         }
     }
     if listing.files.is_empty() {

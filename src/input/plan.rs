@@ -311,6 +311,11 @@ pub(super) struct HeaderHints {
 }
 
 impl HeaderHints {
+    /// Nothing is known.
+    pub(super) fn none() -> HeaderHints {
+        HeaderHints { names: HashSet::new(), numeric: false }
+    }
+
     fn of_needs(needs: &FeatureNeeds, settings: &InputSettings) -> HeaderHints {
         let mut names: HashSet<String> = settings.features.iter().flatten().cloned().collect();
         if let Keep::Columns(kept) = &settings.keep {

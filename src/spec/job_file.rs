@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::yaml::{self, SpecError};
 use crate::policy::{ErrorThreshold, MiniBatchSize};
 
 /// A job as it was written: every setting may be missing.
@@ -91,50 +91,10 @@ pub enum StringOrList {
     Many(Vec<String>),
 }
 
-/// A job file, or a `--set`, that cannot be understood.
-#[derive(Debug, Error)]
-pub enum SpecError {
-    /// The job file cannot be read.
-    #[error("job file {path} cannot be read: {source}")]
-    Unreadable {
-        /// Its path.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A key that is not one of ours.
-    #[error("{place} has an unknown key `{key}`{}; known keys: {}", did_you_mean(nearest), known.join(", "))]
-    UnknownKey {
-        /// The file and line, or the `--set`.
-        place: String,
-        /// The key.
-        key: String,
-        /// The known key that it resembles most.
-        nearest: Option<&'static str>,
-        /// All known keys.
-        known: Vec<&'static str>,
-    },
-    /// Not YAML, or a value of the wrong kind.
-    #[error("{place}: {cause}")]
-    Malformed {
-        /// The file and line, or the `--set`.
-        place: String,
-        /// What is wrong.
-        cause: String,
-    },
-}
-
-fn did_you_mean(nearest: &Option<&str>) -> String {
-    nearest.map(|key| format!(", did you mean `{key}`?")).unwrap_or_default()
-}
-
 impl JobSpec {
     /// Reads a job file. Paths in it are relative to the file's folder.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
-        let display = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|source| SpecError::Unreadable { path: display.clone(), source })?;
-        let mut spec = JobSpec::parse(&text, &display)?;
+        let mut spec: JobSpec = yaml::read(path)?;
         if spec.name.is_none() {
             spec.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         }
@@ -153,26 +113,7 @@ impl JobSpec {
 
     /// Reads the YAML text of a job; `place` is how errors call it.
     pub(super) fn parse(text: &str, place: &str) -> Result<Self, SpecError> {
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            return Ok(JobSpec::default());
-        }
-        let options = serde_saphyr::options! { with_snippet: false };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            let error = error.without_snippet();
-            let place = match error.location() {
-                Some(location) => format!("{place}, line {}", location.line()),
-                None => place.to_owned(),
-            };
-            match error {
-                serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => SpecError::UnknownKey {
-                    place,
-                    key: field.clone(),
-                    nearest: nearest(field, expected),
-                    known: expected.clone(),
-                },
-                other => SpecError::Malformed { place, cause: cause_of(other, text) },
-            }
-        })
+        yaml::parse(text, place)
     }
 
     /// Lays `over` on this job: what it says wins.
@@ -250,35 +191,13 @@ impl StringOrList {
     }
 }
 
-/// The known key that `key` resembles, if it resembles any.
-pub(super) fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(key, candidate), *candidate))
-        .filter(|(similarity, _)| *similarity > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// `path` as seen from `folder`, unless it is absolute, a URI, or standard output.
-fn below(folder: &Path, path: String) -> String {
+pub(super) fn below(folder: &Path, path: String) -> String {
     let is_uri = path.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1 && !scheme.contains(['/', '\\', '.']));
     if is_uri || path == "-" || Path::new(&path).is_absolute() || folder.as_os_str().is_empty() {
         return path;
     }
     folder.join(path).to_string_lossy().into_owned()
-}
-
-/// What is wrong, without the place, which is told otherwise, and with the line itself.
-fn cause_of(error: &serde_saphyr::Error, text: &str) -> String {
-    let message = error.to_string();
-    let message = message.lines().next().unwrap_or_default();
-    let message = message.rfind(" at line ").map_or(message, |at| &message[..at]);
-    let line = error.location().and_then(|location| text.lines().nth((location.line() as usize).saturating_sub(1)));
-    match line.map(str::trim).filter(|line| !line.is_empty()) {
-        Some(line) => format!("{message}, in `{line}`"),
-        None => message.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-use super::job_file::{JobSpec, SpecError};
+use super::job_file::JobSpec;
+use super::yaml::SpecError;
 
 /// Settings that Azure's `--set` takes without the name of their group.
 const IN_GROUPS: &[(&str, &str)] =

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use url::Url;
@@ -47,6 +47,16 @@ impl RemoteUrl {
         RemoteUrl(url)
     }
 
+    /// The part before `://`.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
+    /// Whether a password or a query, such as a signature, is part of it.
+    pub fn has_secret(&self) -> bool {
+        self.0.password().is_some() || self.0.query().is_some()
+    }
+
     /// Whether this is one file on a web server.
     pub(super) fn is_web(&self) -> bool {
         matches!(self.0.scheme(), "http" | "https")
@@ -71,7 +81,8 @@ const REMOTE: [&str; 12] = ["http", "https", "s3", "s3a", "gs", "az", "azure", "
 const RULE: &str = "write a path, a pattern, or a URL that begins with http, https, s3, s3a, gs, az, azure, adl, abfs, \
                     abfss, wasb, wasbs, file or azureml";
 const WORKSPACE_RULE: &str = "write azureml://datastores/<name>/paths/<path>, with or without subscriptions, resourcegroups \
-                              and workspaces before it; other things of a workspace are no data";
+                              and workspaces before it, or azureml://jobs/<job>/outputs/score/paths/<path>; other things \
+                              of a workspace are no data";
 const REGISTERED_RULE: &str = "registered data is written azureml:<name>:<version> or azureml:<name>@latest";
 
 impl FromStr for Pointer {
@@ -152,10 +163,25 @@ impl fmt::Debug for Pointer {
     }
 }
 
-/// Reads what follows `azureml://`: a path on a datastore, or a version of registered data by its long name.
+/// Where outputs of jobs are, below the current folder, unless they were sent elsewhere.
+const OUTPUT_ROOT: &str = "outputs";
+
+/// What follows `/word/` at the start of `path`; nothing but that is an empty path.
+fn after_word<'a>(path: &'a str, word: &str) -> Option<&'a str> {
+    let (found, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
+    (found.eq_ignore_ascii_case(word) || found.is_empty()).then_some(rest)
+}
+
+/// Reads what follows `azureml://`: a path on a datastore, the output of a job, or a version of registered data by its long
+/// name.
 fn in_workspace(rest: &str) -> Option<Pointer> {
     if let Some(path) = DatastorePath::parse(rest) {
         return Some(Pointer::Datastore(path));
+    }
+    if let Some((job, tail)) = after(rest, "jobs") {
+        let path = after(tail.trim_start_matches('/'), "outputs").and_then(|(_, tail)| after_word(tail, "paths"))?;
+        let plain = !job.is_empty() && !job.starts_with('.') && !path.split('/').any(|part| part == "..");
+        return plain.then(|| Pointer::Local(Path::new(OUTPUT_ROOT).join(job).join(path)));
     }
     let (name, tail) = after(rest, "data")?;
     let (version, tail) = after(tail.trim_start_matches('/'), "versions")?;
@@ -221,6 +247,8 @@ mod tests {
         assert_eq!(parse("azureml://datastores/d/paths/p/q"), Pointer::Datastore(path));
         let long = "azureml://subscriptions/s/resourceGroups/g/workspaces/w/data/heart/versions/3";
         assert_eq!(parse(long), parse("azureml:heart:3"));
+        assert_eq!(parse("azureml://jobs/j/outputs/score/paths/p.txt"), Pointer::Local("outputs/j/p.txt".into()));
+        assert_eq!(parse("azureml://jobs/j/outputs/score"), Pointer::Local("outputs/j/".into()));
         assert_eq!(parse("manifest:list.txt"), Pointer::Manifest(Box::new(Pointer::Local("list.txt".into()))));
     }
 

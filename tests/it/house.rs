@@ -24,7 +24,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["scorer", "policy", "data"]),
     ("run", &["policy", "data", "storage", "events", "scorer", "input", "output", "spec", "engine"]),
     ("report", &["events", "spec", "policy", "storage"]),
-    ("cli", &["policy", "data", "storage", "events", "scorer", "input", "output", "spec", "engine", "run", "report"]),
+    ("workspace", &["spec", "storage"]),
+    (
+        "cli",
+        &[
+            "policy",
+            "data",
+            "storage",
+            "events",
+            "scorer",
+            "input",
+            "output",
+            "spec",
+            "engine",
+            "run",
+            "report",
+            "workspace",
+        ],
+    ),
 ];
 
 /// Outside dependencies with one home.
@@ -40,6 +57,7 @@ const HOMES: &[(&str, &str)] = &[
     ("use ort", "scorer/onnx/onnx_runtime.rs"),
     ("regex_automata", "scorer/onnx/ops/pattern.rs"),
     ("object_store", "storage/"),
+    ("rusqlite", "workspace/"),
     ("flate2", "input/"),
     ("zstd", "input/"),
 ];

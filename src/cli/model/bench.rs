@@ -18,7 +18,6 @@ use crate::data::MiniBatch;
 use crate::engine::score_mini_batch;
 use crate::report::grouped;
 use crate::scorer::{self, Engine, FeatureNeeds, ModelError, ModelSettings, RunRows, Scorer};
-use crate::storage::Stores;
 
 /// Turns of each engine; the median of an odd number is one of them.
 const ROUNDS: usize = 5;
@@ -192,7 +191,7 @@ fn pool(args: &BenchArgs, needs: &FeatureNeeds, most: usize) -> Result<(MiniBatc
     let (records, what) = match &args.data {
         Some(data) => {
             let (pointers, settings) = args.read.resolve(data)?;
-            let records = records::features(&records::read(&Stores::default(), &pointers, &settings, needs)?)?;
+            let records = records::features(&records::read(&super::stores(&pointers)?, &pointers, &settings, needs)?)?;
             let records = records.ok_or_else(|| Failure(ExitCode::Input, format!("{data} has no records").into()))?;
             (records, data.clone())
         }

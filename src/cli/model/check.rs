@@ -19,7 +19,7 @@ use crate::engine::score_mini_batch;
 use crate::input::{self, ColumnPlan, Header, InputSettings};
 use crate::policy::MiniBatchSize;
 use crate::scorer::{self, Engine, Scorer};
-use crate::storage::{Pointer, Stores};
+use crate::storage::Pointer;
 
 /// Shown under the help.
 pub const HELP: &str = "\
@@ -78,7 +78,7 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let columns = wanted_columns(&schema, &args.columns)?;
     let expected = Expected::read(&args.expect, &schema, &columns)?;
     let scored =
-        Scored::of(scorer.as_ref(), &records::read(&Stores::default(), &pointers, &settings, scorer.needs())?)?;
+        Scored::of(scorer.as_ref(), &records::read(&super::stores(&pointers)?, &pointers, &settings, scorer.needs())?)?;
     if scored.order.is_empty() {
         return Err(Failure(ExitCode::Input, format!("{} has no records to score", args.data).into()));
     }
@@ -174,7 +174,7 @@ impl Expected {
         let plan = ColumnPlan::new(
             &FeatureNeeds::Anything,
             &settings,
-            &input::list(&Stores::default(), &pointers, &settings)?,
+            &input::list(&super::stores(&pointers)?, &pointers, &settings)?,
         )?;
         let there = |name: &str| plan.record_schema().fields().iter().any(|field| field.name() == name);
         let wanted: Vec<_> = columns.iter().map(|at| schema.field(*at)).collect();
@@ -197,7 +197,7 @@ impl Expected {
             }
         }
         let names: Vec<String> = named[columns.len()..].iter().map(|feature| feature.name.clone()).collect();
-        let blocks = records::read(&Stores::default(), &pointers, &settings, &FeatureNeeds::Named(named))?;
+        let blocks = records::read(&super::stores(&pointers)?, &pointers, &settings, &FeatureNeeds::Named(named))?;
         if let Some(failure) = blocks.iter().flat_map(|block| &block.failures).next() {
             let row = failure.row.map_or_else(String::new, |row| format!("row {row}: "));
             return Err(broken(format!("{row}{}", failure.cause)));

@@ -11,7 +11,6 @@ use super::{ExitCode, Failure, LibraryArgs, ReadArgs, compare, records};
 use crate::data::MiniBatch;
 use crate::engine::score_mini_batch;
 use crate::scorer::{self, Engine, Explain, FeatureNeeds, ModelSettings, Scorer, Unexplained};
-use crate::storage::Stores;
 
 /// Rows that are scored alone and together, and how many together.
 const GROUPED_ROWS: usize = 66;
@@ -45,7 +44,7 @@ pub fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
     let rows = match &args.data {
         Some(data) => {
             let (pointers, settings) = args.read.resolve(data)?;
-            let blocks = records::read(&Stores::default(), &pointers, &settings, scorer.needs())?;
+            let blocks = records::read(&super::stores(&pointers)?, &pointers, &settings, scorer.needs())?;
             records::features(&blocks)?.ok_or_else(|| format!("{data} has no records"))
         }
         None => {

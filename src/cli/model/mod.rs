@@ -11,11 +11,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ExitCode, complain};
+use super::{ExitCode, complain, workspace};
 use crate::input::{InputError, InputSettings};
 use crate::scorer::{Engine, ModelError, ModelSettings};
 use crate::spec::{JobSpec, StringOrList};
-use crate::storage::Pointer;
+use crate::storage::{Pointer, Stores};
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
@@ -53,6 +53,11 @@ impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
         Failure(ExitCode::Input, Box::new(error))
     }
+}
+
+/// The way to the data that these pointers name.
+fn stores(pointers: &[Pointer]) -> Result<Stores, Failure> {
+    workspace::stores(pointers).map_err(|error| Failure(ExitCode::Input, error))
 }
 
 /// Where the library of ONNX Runtime is.

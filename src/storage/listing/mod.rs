@@ -48,6 +48,23 @@ impl Stores {
     }
 }
 
+impl Stores {
+    /// Asks whether a place can be reached, and whether there is anything. Of a web server, nothing more is asked than
+    /// whether it answers.
+    pub fn peek(&self, pointer: &Pointer) -> Result<bool, StorageError> {
+        let resolved = self.resolve(pointer)?;
+        let datastore = resolved.datastore.as_deref();
+        match &resolved.pointer {
+            Pointer::Remote(url) if self.is_store(url, datastore) => remote::is_any(&self.open(url, datastore)?),
+            other => match self.list(other) {
+                Ok(entries) => Ok(!entries.is_empty()),
+                Err(StorageError::Empty { .. }) => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
 fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Vec<Entry>, StorageError> {
     let object = RemoteObject::on_web(Address::new(url, settings)?);
     let size = object.look()?;

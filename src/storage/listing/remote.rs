@@ -113,6 +113,14 @@ fn objects_below(place: &RemotePlace, prefix: &Path) -> Result<Vec<ObjectMeta>, 
         .map_err(|error| failure(&place.display(prefix), "listed", place.kind(), &error))
 }
 
+/// Whether anything is below a place.
+pub(super) fn is_any(place: &RemotePlace) -> Result<bool, StorageError> {
+    let (store, path) = (place.store(), place.path.clone());
+    wait(async move { store.list(Some(&path)).try_next().await })?
+        .map(|first| first.is_some())
+        .map_err(|error| failure(&place.display(&place.path), "listed", place.kind(), &error))
+}
+
 /// What exists near a path that does not; silent when the store does not tell.
 fn hint(place: &RemotePlace) -> Option<String> {
     let (parent, wanted) = place.path.as_ref().rsplit_once('/').unwrap_or(("", place.path.as_ref()));
