@@ -8,10 +8,10 @@ use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::storage::{Location, StorageError};
+use crate::storage::{Location, Ranges, StorageError};
 
 /// The end of a remote file that is fetched at first: enough for the metadata of most files.
-const TAIL_BYTES: u64 = 256 << 10;
+pub(super) const TAIL_BYTES: u64 = 256 << 10;
 /// Read ahead where the Parquet reader asks for a stream: it wants a page's header, and then the page by its length.
 const HEADER_BYTES: usize = 1 << 10;
 
@@ -45,11 +45,29 @@ impl ChunkSource {
     pub(super) fn with_ranges(&self, ranges: &[Range<u64>]) -> Result<ChunkSource, StorageError> {
         match self {
             ChunkSource::Local { .. } => Ok(self.clone()),
-            ChunkSource::Remote { location, length, .. } => {
+            ChunkSource::Remote { location, .. } => {
                 let fetched = location.read_ranges(ranges)?;
-                let mut here: Vec<_> = ranges.iter().map(|range| range.start).zip(fetched).collect();
+                Ok(self.with_fetched(ranges.iter().map(|range| range.start), fetched))
+            }
+        }
+    }
+
+    /// Begins to fetch these stretches of a remote file; nothing for a local one.
+    pub(super) fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Option<Ranges> {
+        match self {
+            ChunkSource::Local { .. } => None,
+            ChunkSource::Remote { location, .. } => location.fetch_ranges(ranges),
+        }
+    }
+
+    /// The same with stretches of a remote file that were fetched, in place of those that it had.
+    pub(super) fn with_fetched(&self, starts: impl IntoIterator<Item = u64>, fetched: Vec<Bytes>) -> ChunkSource {
+        match self {
+            ChunkSource::Local { .. } => self.clone(),
+            ChunkSource::Remote { location, length, .. } => {
+                let mut here: Vec<_> = starts.into_iter().zip(fetched).collect();
                 here.sort_by_key(|(start, _)| *start);
-                Ok(ChunkSource::Remote { location: location.clone(), length: *length, here: Arc::new(here) })
+                ChunkSource::Remote { location: location.clone(), length: *length, here: Arc::new(here) }
             }
         }
     }

@@ -47,7 +47,7 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
     for pointer in pointers {
         let registered = stores.registered(pointer)?;
         let first = listing.files.len();
-        let entries = stores.list(pointer)?;
+        let entries: Vec<_> = stores.list(pointer)?.collect::<Result<_, _>>()?;
         let is_named = matches!(&entries[..], [only] if pointer.to_string().ends_with(&only.name));
         for entry in entries {
             let Some(format) = settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {

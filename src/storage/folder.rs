@@ -264,7 +264,8 @@ mod tests {
         let folder = Stores::default().folder(dir.path().to_str().unwrap()).unwrap();
         folder.create("b.txt", Existing::Refuse).unwrap().commit().unwrap();
         let _unfinished = folder.create("a.txt", Existing::Refuse).unwrap();
-        let entries: Vec<Entry> = Stores::default().list(&dir.path().to_owned().into()).unwrap();
+        let entries: Vec<Entry> =
+            Stores::default().list(&dir.path().to_owned().into()).unwrap().collect::<Result<_, _>>().unwrap();
         assert_eq!(entries.len(), 1);
     }
 }

@@ -14,8 +14,8 @@ use object_store::{
 use url::Url;
 
 use super::connect::{StoreSettings, client_options};
+use super::found::Found;
 use super::reader::ByteStream;
-use super::remote_object::Found;
 use super::{RemoteUrl, StorageError};
 
 /// What the file is called in results: the last part of the address's path.

@@ -6,7 +6,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 
-use super::{RemoteObject, StorageError};
+use super::{Ranges, RemoteObject, StorageError, Want};
 
 /// One file that can be read.
 #[derive(Debug, Clone)]
@@ -42,6 +42,23 @@ impl Location {
         match self {
             Location::Local(path) => read_local_ranges(path, ranges),
             Location::Remote(object) => object.read_ranges(ranges),
+        }
+    }
+}
+
+impl Location {
+    /// Begins to fetch what will be wanted first of a remote file.
+    pub fn fetch_ahead(&self, want: Want) {
+        if let Location::Remote(object) = self {
+            object.fetch_ahead(want);
+        }
+    }
+
+    /// Begins to fetch these stretches of a remote file, as soon as there is room for them; nothing for a local one.
+    pub fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Option<Ranges> {
+        match self {
+            Location::Local(_) => None,
+            Location::Remote(object) => Some(object.fetch_ranges(ranges)),
         }
     }
 }

@@ -1,29 +1,22 @@
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use object_store::path::Path;
-use object_store::{
-    GetOptions, GetRange, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, ObjectStoreExt, coalesce_ranges,
-};
-use tokio::sync::OnceCell;
+use object_store::{OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStoreExt, coalesce_ranges};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
 use super::StorageError;
 use super::connect::Client;
 use super::failure::failure;
-use super::http::{Address, PlainGet};
+use super::found::{Found, STRETCH};
+use super::http::Address;
 use super::place::StoreKind;
+use super::read_ahead::Fetch;
 use super::reader::{ByteStream, RemoteReader};
 use super::runtime::wait;
-
-/// Larger objects are read in stretches of this size, several at a time: one connection of a cloud's store gives some 50
-/// to 100 MB a second, and a distant one pauses before each answer.
-const STRETCH: u64 = 4 << 20;
-
-/// Stretches of one object that are under way at once.
-const STRETCHES_IN_FLIGHT: usize = 8;
 
 /// An object of a store, or a file on a web server.
 #[derive(Clone)]
@@ -31,6 +24,51 @@ pub struct RemoteObject {
     source: Source,
     /// What is known of it: from a listing, or from the first look at it.
     found: Arc<OnceCell<Found>>,
+    /// A stretch of it that was asked for before anybody wanted to read it.
+    ahead: Arc<Mutex<Ahead>>,
+}
+
+/// The part of a file that will be wanted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Its beginning: it will be read from start to end.
+    Start,
+    /// So many bytes at its end, or all of it if it is not much longer: it will be read in stretches.
+    End(u64),
+}
+
+/// A stretch that is fetched ahead.
+#[derive(Default)]
+enum Ahead {
+    #[default]
+    Nothing,
+    Coming(Fetch<object_store::Result<Stretch>>),
+    /// With the room that it takes, until it is dropped.
+    Here(Stretch, #[expect(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>),
+}
+
+/// Bytes of an object, from `start` on.
+#[derive(Clone)]
+struct Stretch {
+    start: u64,
+    bytes: Bytes,
+}
+
+/// Stretches that are fetched ahead of those who will read them.
+pub struct Ranges(Fetch<object_store::Result<Vec<Bytes>>>, RemoteObject);
+
+impl Ranges {
+    /// The stretches, in the order in which they were asked for.
+    pub fn wait(self) -> Result<Vec<Bytes>, StorageError> {
+        match self.0.wait() {
+            Some((fetched, _)) => fetched.map_err(|e| self.1.failed(&e)),
+            None => Err(self.1.failed(&lost())),
+        }
+    }
+}
+
+fn lost() -> object_store::Error {
+    object_store::Error::Generic { store: "remote", source: "the request ended without an answer".into() }
 }
 
 /// Where an object is.
@@ -45,37 +83,11 @@ enum Source {
     Web(Arc<Address>),
 }
 
-/// What is known of an object before it is read.
-#[derive(Clone)]
-pub(super) struct Found {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) path: Path,
-    /// Reads are bound to it.
-    pub(super) version: Option<Version>,
-    /// Whether parts of it can be asked for.
-    pub(super) has_ranges: bool,
-    /// How to read it when the server does not tell its length.
-    pub(super) plain: Option<PlainGet>,
-}
-
-/// Which content an object had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
-    pub(super) size: u64,
-    pub(super) etag: Option<String>,
-}
-
-impl From<&ObjectMeta> for Version {
-    fn from(meta: &ObjectMeta) -> Self {
-        Version { size: meta.size, etag: meta.e_tag.clone() }
-    }
-}
-
 impl RemoteObject {
     /// An object of a store that nothing is known of yet.
     pub(super) fn in_store(client: &Arc<Client>, root: &Arc<str>, path: Path) -> Self {
         let source = Source::Store { client: Arc::clone(client), path, root: Arc::clone(root) };
-        RemoteObject { source, found: Arc::default() }
+        RemoteObject { source, found: Arc::default(), ahead: Arc::default() }
     }
 
     /// The object as it was listed: another content will not be taken for it.
@@ -93,7 +105,7 @@ impl RemoteObject {
 
     /// A file on a web server that nothing is known of yet.
     pub(super) fn on_web(address: Address) -> Self {
-        RemoteObject { source: Source::Web(Arc::new(address)), found: Arc::default() }
+        RemoteObject { source: Source::Web(Arc::new(address)), found: Arc::default(), ahead: Arc::default() }
     }
 
     pub(super) fn failed(&self, error: &object_store::Error) -> StorageError {
@@ -129,13 +141,71 @@ impl RemoteObject {
         self.found.get_or_try_init(find).await
     }
 
+    /// Fetches what will be wanted first, as soon as there is room for it.
+    pub(super) fn fetch_ahead(&self, want: Want) {
+        let object = self.clone();
+        let known = self.found.get().and_then(|found| found.version.as_ref()).map(|version| version.size);
+        let bytes = match (known.map(|size| want.range(size)), want) {
+            (Some(range), _) => range.end - range.start,
+            (None, Want::Start) => STRETCH,
+            (None, Want::End(bytes)) => bytes,
+        };
+        let work = async move {
+            let found = object.find().await?;
+            let range = match &found.version {
+                Some(version) if found.has_ranges => want.range(version.size),
+                Some(version) if version.size <= STRETCH => 0..version.size,
+                _ => 0..0,
+            };
+            let bytes = match range.is_empty() {
+                true => Bytes::new(),
+                false if found.has_ranges && range.end - range.start < found.size() => {
+                    found.stretch(range.clone()).await?
+                }
+                // All of it needs no range, which not all servers know.
+                false => found.whole().await?,
+            };
+            Ok(Stretch { start: range.start, bytes })
+        };
+        *self.ahead() = Ahead::Coming(Fetch::begin(bytes, work));
+    }
+
+    /// Begins to fetch stretches of it, as soon as there is room for them.
+    pub(super) fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Ranges {
+        let object = self.clone();
+        let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+        let work = async move {
+            let found = object.find().await?;
+            coalesce_ranges(&ranges, |range| found.stretch(range), OBJECT_STORE_COALESCE_DEFAULT).await
+        };
+        Ranges(Fetch::begin(bytes, work), self.clone())
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        // Nothing is changed there in steps.
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens it to be read from start to end.
     pub(super) fn open(&self) -> Result<RemoteReader, StorageError> {
+        let ahead = std::mem::take(&mut *self.ahead());
+        let first = match ahead {
+            Ahead::Nothing => None,
+            // What went wrong ahead of time is tried again, and told then.
+            Ahead::Coming(fetch) => fetch.wait().and_then(|(stretch, _)| stretch.ok()),
+            Ahead::Here(stretch, _) => Some(stretch),
+        };
+        let first =
+            first.filter(|stretch| stretch.start == 0 && !stretch.bytes.is_empty()).map(|stretch| stretch.bytes);
         let found = self.found()?;
-        let body: ByteStream = match (&found.plain, &found.version) {
-            (Some(plain), _) => wait(plain.clone().stream())?.map_err(|e| self.failed(&e))?,
-            (None, Some(version)) if found.has_ranges && version.size > STRETCH => found.stretches(),
-            (None, _) => wait(async move { found.get(None).await })?.map_err(|e| self.failed(&e))?,
+        let body: ByteStream = match (&found.plain, &found.version, first) {
+            (Some(plain), ..) => wait(plain.clone().stream())?.map_err(|e| self.failed(&e))?,
+            (None, Some(version), Some(first)) if first.len() as u64 == version.size || found.has_ranges => {
+                let rest = first.len() as u64;
+                Box::pin(stream::iter([Ok(first)]).chain(found.stretches(rest)))
+            }
+            (None, Some(version), _) if found.has_ranges && version.size > STRETCH => found.stretches(0),
+            (None, ..) => wait(async move { found.get(None).await })?.map_err(|e| self.failed(&e))?,
         };
         RemoteReader::new(body, self.clone())
     }
@@ -153,6 +223,9 @@ impl RemoteObject {
 
     /// Reads stretches of it, several at a time; those that lie close together in one request.
     pub(super) fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
+        if let Some(parts) = self.at_hand(ranges) {
+            return Ok(parts);
+        }
         let (found, ranges) = (self.found()?, ranges.to_vec());
         let read =
             async move { coalesce_ranges(&ranges, |range| found.stretch(range), OBJECT_STORE_COALESCE_DEFAULT).await };
@@ -160,88 +233,35 @@ impl RemoteObject {
     }
 }
 
-impl Found {
-    /// All of it, in stretches that come in order.
-    fn stretches(self) -> ByteStream {
-        let size = self.version.as_ref().map_or(0, |version| version.size);
-        let starts = (0..size).step_by(STRETCH as usize);
-        let bodies = stream::iter(starts).map(move |start| {
-            let found = self.clone();
-            async move { found.stretch(start..(start + STRETCH).min(size)).await }
-        });
-        Box::pin(bodies.buffered(STRETCHES_IN_FLIGHT))
-    }
-
-    async fn stretch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
-        let len = range.end - range.start;
-        let parts: Vec<Bytes> = self.get(Some(range)).await?.try_collect().await?;
-        let bytes = match <[Bytes; 1]>::try_from(parts) {
-            Ok([bytes]) => bytes,
-            Err(parts) => parts.concat().into(),
-        };
-        if bytes.len() as u64 == len { Ok(bytes) } else { Err(cut_short(bytes.len() as u64, len)) }
-    }
-
-    /// Starts a request, for all of it or a stretch, and sees to it that it is the content that was listed.
-    async fn get(&self, range: Option<Range<u64>>) -> object_store::Result<ByteStream> {
-        let options = GetOptions {
-            range: range.clone().map(GetRange::Bounded),
-            if_match: self.version.as_ref().and_then(|version| strong(version.etag.as_deref()?)),
-            ..GetOptions::default()
-        };
-        let answer = self.store.get_opts(&self.path, options).await?;
-        if let Some(version) = &self.version {
-            let other_etag = match (&version.etag, &answer.meta.e_tag) {
-                (Some(listed), Some(found)) => bare(listed) != bare(found),
-                _ => false,
-            };
-            if other_etag || answer.meta.size != version.size {
-                return Err(object_store::Error::Precondition {
-                    path: self.path.to_string(),
-                    source: "its content is another one than when it was listed".into(),
-                });
-            }
+impl RemoteObject {
+    /// The stretches, if what was fetched ahead has all of them; it stays for others.
+    fn at_hand(&self, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let mut ahead = self.ahead();
+        if let Ahead::Coming(_) = &*ahead
+            && let Ahead::Coming(fetch) = std::mem::take(&mut *ahead)
+            && let Some((Ok(stretch), room)) = fetch.wait()
+        {
+            *ahead = Ahead::Here(stretch, room);
         }
-        let whole = answer.range.end - answer.range.start;
-        let body = answer.into_stream();
-        if range.is_some() {
-            return Ok(body);
+        let Ahead::Here(stretch, _) = &*ahead else { return None };
+        let slice = |range: &Range<u64>| {
+            let start = usize::try_from(range.start.checked_sub(stretch.start)?).ok()?;
+            let end = usize::try_from(range.end.checked_sub(stretch.start)?).ok()?;
+            (start <= end && end <= stretch.bytes.len()).then(|| stretch.bytes.slice(start..end))
+        };
+        ranges.iter().map(slice).collect()
+    }
+}
+
+impl Want {
+    /// The stretch that is meant of a file of `size` bytes.
+    fn range(self, size: u64) -> Range<u64> {
+        match self {
+            Want::Start => 0..size.min(STRETCH),
+            Want::End(bytes) if size <= bytes.saturating_mul(4) => 0..size,
+            Want::End(bytes) => size - bytes..size,
         }
-        // A body that is shorter than it was said to be must not pass for the whole.
-        let counted = stream::try_unfold((body, 0), move |(mut body, read)| async move {
-            match body.try_next().await? {
-                Some(bytes) => {
-                    let read = read + bytes.len() as u64;
-                    Ok(Some((bytes, (body, read))))
-                }
-                None if read < whole => Err(cut_short(read, whole)),
-                None => Ok(None),
-            }
-        });
-        Ok(Box::pin(counted))
     }
-}
-
-fn cut_short(read: u64, whole: u64) -> object_store::Error {
-    object_store::Error::Generic {
-        store: "remote",
-        source: format!("its body ended after {read} of {whole} bytes").into(),
-    }
-}
-
-/// The tag for a request that names it; weak tags cannot be named there.
-fn strong(etag: &str) -> Option<String> {
-    match etag {
-        _ if etag.starts_with("W/") => None,
-        _ if etag.starts_with('"') => Some(etag.to_owned()),
-        // Lists of Azure leave the quotes out.
-        _ => Some(format!("\"{etag}\"")),
-    }
-}
-
-/// The tag without what differs between the places where it is told.
-fn bare(etag: &str) -> &str {
-    etag.trim_start_matches("W/").trim_matches('"')
 }
 
 impl fmt::Display for RemoteObject {
@@ -301,6 +321,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_fetched_ahead_is_what_is_read() {
+        for size in [0, 10, 1000, STRETCH as usize, 11 << 20] {
+            let whole = content(size);
+            let ahead = object(size);
+            ahead.fetch_ahead(Want::Start);
+            let mut read = Vec::new();
+            ahead.open().unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == whole, "{size}");
+            if size > 0 {
+                let ahead = object(size);
+                ahead.fetch_ahead(Want::End(100));
+                let tail = size.saturating_sub(50) as u64..size as u64;
+                for ranges in [vec![tail.clone()], vec![0..1, tail.clone()], vec![tail.clone(), 3..4]] {
+                    let parts = ahead.read_ranges(&ranges).unwrap();
+                    for (range, part) in ranges.iter().zip(parts) {
+                        assert_eq!(part, whole[range.start as usize..range.end as usize]);
+                    }
+                }
+                let parts = ahead.fetch_ranges(vec![tail.clone(), 0..1]).wait().unwrap();
+                assert_eq!(parts, [&whole[tail.start as usize..], &whole[..1]]);
+            }
+        }
+    }
+
+    #[test]
     fn another_content_is_not_taken_for_the_listed_one() {
         for size in [10, 20 << 20] {
             let object = object(size);
@@ -314,13 +359,5 @@ mod tests {
             let error = object.read_ranges(&[0..5]).unwrap_err();
             assert!(matches!(error, StorageError::Changed { .. }), "{error}");
         }
-    }
-
-    #[test]
-    fn tags_are_compared_without_their_dress() {
-        assert_eq!(strong("W/\"x\""), None);
-        assert_eq!(strong("0x1").as_deref(), Some("\"0x1\""));
-        assert_eq!(strong("\"x\"").as_deref(), Some("\"x\""));
-        assert_eq!(bare("W/\"x\""), bare("x"));
     }
 }

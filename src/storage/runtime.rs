@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{OnceLock, mpsc};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::AbortHandle;
 
 use super::StorageError;
 
@@ -42,8 +43,7 @@ pub(super) fn wait<T: Send + 'static>(work: impl Future<Output = T> + Send + 'st
     })
 }
 
-/// Lets `work` run on the runtime.
-pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Result<(), StorageError> {
-    handle()?.spawn(work);
-    Ok(())
+/// Lets `work` run on the runtime; the handle can end it.
+pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Result<AbortHandle, StorageError> {
+    Ok(handle()?.spawn(work).abort_handle())
 }

@@ -18,3 +18,4 @@ mod samples;
 mod snapshots;
 mod stores;
 mod support;
+mod workspace;

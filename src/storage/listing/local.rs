@@ -1,162 +1,190 @@
-use std::ffi::OsString;
-use std::fs::{self, DirEntry, Metadata};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::nearest::nearest;
 use super::pattern::NamePattern;
-use super::{Entry, Location, StorageError, hidden_hint, is_hidden};
+use super::{Entries, Entry, Location, StorageError, hidden_hint, is_hidden};
 
 /// The files that a path or pattern of this machine means.
-pub(super) fn list(path: &Path) -> Result<Vec<Entry>, StorageError> {
+pub(super) fn list(path: &Path) -> Result<Entries, StorageError> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            let mut found = Found::default();
-            walk(path, Path::new(""), Wanted::All, &mut found)?;
-            if found.files.is_empty() {
-                return Err(StorageError::Empty { object: shown(path), hint: hidden_hint(found.hidden) });
+            let mut walk = Walk::new(path.to_owned(), PathBuf::new(), Wanted::All)?;
+            match walk.next() {
+                Some(first) => Ok(Entries::begun(first?, walk)),
+                None => Err(StorageError::Empty { object: shown(path), hint: hidden_hint(walk.hidden) }),
             }
-            Ok(found.into_entries())
         }
         Ok(meta) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             let size = if meta.is_file() { meta.len() } else { 0 };
-            Ok(vec![Entry { location: Location::Local(path.to_owned()), name, size }])
+            Ok(Entries::of(vec![Entry { location: Location::Local(path.to_owned()), name, size }]))
         }
         Err(error) if is_absent(&error) => match path.to_str().and_then(NamePattern::parse) {
-            Some(pattern) => list_pattern(path, &pattern),
+            Some(pattern) => list_pattern(path, pattern),
             None => Err(missing(path)),
         },
         Err(error) => Err(StorageError::io(shown(path), "read", error)),
     }
 }
 
-fn list_pattern(path: &Path, pattern: &NamePattern) -> Result<Vec<Entry>, StorageError> {
-    let base = Path::new(if pattern.base.is_empty() { "." } else { &pattern.base });
-    if let Err(error) = fs::metadata(base) {
-        return Err(if is_absent(&error) { missing(base) } else { StorageError::io(shown(base), "listed", error) });
+fn list_pattern(path: &Path, pattern: NamePattern) -> Result<Entries, StorageError> {
+    let base = PathBuf::from(if pattern.base.is_empty() { "." } else { &pattern.base });
+    if let Err(error) = fs::metadata(&base) {
+        return Err(if is_absent(&error) { missing(&base) } else { StorageError::io(shown(&base), "listed", error) });
     }
-    let mut found = Found::default();
-    walk(base, Path::new(""), Wanted::Matching(pattern), &mut found)?;
-    if found.files.is_empty() {
-        for folder in std::mem::take(&mut found.folders) {
-            walk(&base.join(&folder), &folder, Wanted::All, &mut found)?;
-        }
+    let mut walk = Walk::new(base.clone(), PathBuf::new(), Wanted::Matching(Arc::new(pattern)))?;
+    if let Some(first) = walk.next() {
+        return Ok(Entries::begun(first?, walk));
     }
-    if found.files.is_empty() {
-        return Err(StorageError::NoMatch { object: shown(path), folder: shown(base) });
+    // The pattern means folders: take what lies below those. No file of one stands between files of another.
+    let mut folders = std::mem::take(&mut walk.folders);
+    folders.sort_unstable_by(|a, b| key(a).cmp(key(b)));
+    let mut below =
+        folders.into_iter().flat_map(move |folder| match Walk::new(base.join(&folder), folder, Wanted::All) {
+            Ok(walk) => Box::new(walk) as Box<dyn Iterator<Item = _> + Send>,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        });
+    match below.next() {
+        Some(first) => Ok(Entries::begun(first?, below)),
+        None => Err(StorageError::NoMatch { object: shown(path), folder: shown(&walk.start) }),
     }
-    Ok(found.into_entries())
 }
 
 /// Which names a walk takes.
-#[derive(Clone, Copy)]
-enum Wanted<'a> {
+#[derive(Clone)]
+enum Wanted {
     All,
-    Matching(&'a NamePattern),
+    Matching(Arc<NamePattern>),
 }
 
-/// What a walk has come by.
-#[derive(Default)]
-struct Found {
-    /// Path below the start, path to open, size.
-    files: Vec<(PathBuf, PathBuf, u64)>,
+/// Goes through a tree of folders, in the order of the bytes of whole paths. Only the names in the folders that it is
+/// inside of are in memory.
+struct Walk {
+    start: PathBuf,
+    wanted: Wanted,
+    inside: Vec<Level>,
     /// Folders that match a pattern.
     folders: Vec<PathBuf>,
     hidden: usize,
-    /// Device and inode of the folders that the walk is inside of: a link to one of them is a loop.
-    inside: Vec<(u64, u64)>,
 }
 
-impl Found {
-    fn into_entries(self) -> Vec<Entry> {
-        let mut files = self.files;
-        files.sort_unstable_by(|(a, ..), (b, ..)| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
-        files
-            .into_iter()
-            .map(|(below, path, size)| Entry {
-                location: Location::Local(path),
-                name: below.to_string_lossy().into_owned(),
-                size,
-            })
-            .collect()
-    }
+/// A folder that the walk is inside of.
+struct Level {
+    /// Its path, and its path below the start of the walk.
+    folder: PathBuf,
+    below: PathBuf,
+    /// Device and inode: a link to one of these folders is a loop.
+    identity: (u64, u64),
+    /// Its children, the next one last.
+    children: Vec<OsString>,
 }
 
-/// Collects what is wanted in `folder`, which stands at `below` under the start of the walk.
-fn walk(folder: &Path, below: &Path, wanted: Wanted<'_>, found: &mut Found) -> Result<(), StorageError> {
-    let failed = |e| StorageError::io(shown(folder), "listed", e);
-    let meta = fs::metadata(folder).map_err(failed)?;
-    let identity = (meta.dev(), meta.ino());
-    if found.inside.contains(&identity) {
-        return Ok(());
+impl Walk {
+    /// A walk through `folder`, which is called `below` in results.
+    fn new(folder: PathBuf, below: PathBuf, wanted: Wanted) -> Result<Walk, StorageError> {
+        let mut walk = Walk { start: folder.clone(), wanted, inside: Vec::new(), folders: Vec::new(), hidden: 0 };
+        walk.enter(folder, below)?;
+        Ok(walk)
     }
-    found.inside.push(identity);
-    // Read whole before going deeper: one open folder at a time, however deep the tree.
-    let children = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>).map_err(failed)?;
-    for child in children {
-        let name = below.join(child.file_name());
-        let kind = kind_of(&child)?;
-        let take = match wanted {
-            Wanted::All => {
-                let hidden = is_hidden(&child.file_name().to_string_lossy());
-                found.hidden += usize::from(hidden);
-                !hidden
+
+    /// Reads a folder, unless the walk is inside of it already.
+    fn enter(&mut self, folder: PathBuf, below: PathBuf) -> Result<(), StorageError> {
+        let failed = |e| StorageError::io(shown(&folder), "listed", e);
+        let meta = fs::metadata(&folder).map_err(failed)?;
+        let identity = (meta.dev(), meta.ino());
+        if self.inside.iter().any(|level| level.identity == identity) {
+            return Ok(());
+        }
+        // Read whole before going deeper: one open folder at a time, however deep the tree.
+        let mut children = Vec::new();
+        for child in fs::read_dir(&folder).map_err(failed)? {
+            let child = child.map_err(failed)?;
+            let mut name = child.file_name();
+            // Paths in a folder continue with a slash, and are sorted with it.
+            if is_folder(&child.path(), child.file_type().map_err(failed)?) {
+                name.push("/");
             }
-            Wanted::Matching(pattern) => pattern.matches(&name.to_string_lossy()),
+            children.push(name);
+        }
+        children.sort_unstable_by(|a, b| b.as_bytes().cmp(a.as_bytes()));
+        self.inside.push(Level { folder, below, identity, children });
+        Ok(())
+    }
+
+    /// Takes in one child; an entry, if it is a file that is wanted.
+    fn visit(&mut self, folder: &Path, below: &Path, child: &OsStr) -> Result<Option<Entry>, StorageError> {
+        let bytes = child.as_bytes();
+        let (name, is_folder) = match bytes.strip_suffix(b"/") {
+            Some(name) => (OsStr::from_bytes(name), true),
+            None => (child, false),
         };
-        match kind {
-            Kind::Folder => {
-                let enter = match wanted {
-                    Wanted::All => take,
-                    Wanted::Matching(pattern) => pattern.reaches_below(&name.to_string_lossy()),
-                };
-                if enter {
-                    walk(&child.path(), &name, wanted, found)?;
-                }
-                if take && matches!(wanted, Wanted::Matching(_)) {
-                    found.folders.push(name);
-                }
+        let (path, below) = (folder.join(name), below.join(name));
+        let (take, enter) = match &self.wanted {
+            Wanted::All => {
+                let hidden = is_hidden(&name.to_string_lossy());
+                self.hidden += usize::from(hidden);
+                (!hidden, !hidden)
             }
-            Kind::File(size) if take => found.files.push((name, child.path(), size)),
-            Kind::File(_) | Kind::Other => {}
+            Wanted::Matching(pattern) => {
+                let text = below.to_string_lossy();
+                (pattern.matches(&text), is_folder && pattern.reaches_below(&text))
+            }
+        };
+        if is_folder {
+            if take && matches!(self.wanted, Wanted::Matching(_)) {
+                self.folders.push(below.clone());
+            }
+            if enter {
+                self.enter(path, below)?;
+            }
+            return Ok(None);
         }
+        if !take {
+            return Ok(None);
+        }
+        let name = below.to_string_lossy().into_owned();
+        let size = match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => meta.len(),
+            Ok(_) => return Ok(None),
+            // A link to nothing, to itself, or to where this user may not look: reading it will fail with the reason.
+            Err(_) => 0,
+        };
+        Ok(Some(Entry { location: Location::Local(path), name, size }))
     }
-    found.inside.pop();
-    Ok(())
 }
 
-enum Kind {
-    File(u64),
-    Folder,
-    /// A pipe, socket or device: no data in a folder of data.
-    Other,
+impl Iterator for Walk {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let level = self.inside.last_mut()?;
+            let Some(child) = level.children.pop() else {
+                self.inside.pop();
+                continue;
+            };
+            let (folder, below) = (level.folder.clone(), level.below.clone());
+            if let Some(found) = self.visit(&folder, &below, &child).transpose() {
+                return Some(found);
+            }
+        }
+    }
 }
 
-fn kind_of(child: &DirEntry) -> Result<Kind, StorageError> {
-    let of_meta = |meta: Metadata| {
-        if meta.is_dir() {
-            Kind::Folder
-        } else if meta.is_file() {
-            Kind::File(meta.len())
-        } else {
-            Kind::Other
-        }
-    };
-    let failed = |e| StorageError::io(shown(&child.path()), "listed", e);
-    let kind = child.file_type().map_err(failed)?;
-    if kind.is_dir() {
-        return Ok(Kind::Folder);
-    }
-    match fs::metadata(child.path()) {
-        Ok(meta) => Ok(of_meta(meta)),
-        // A link to nothing, to itself, or to where this user may not look: reading it will fail with the reason.
-        Err(_) if kind.is_symlink() => Ok(Kind::File(0)),
-        Err(error) if is_absent(&error) => Ok(Kind::File(0)),
-        Err(error) => Err(failed(error)),
-    }
+/// What paths are sorted by.
+fn key(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// Whether a child of a folder is a folder, or a link to one.
+fn is_folder(path: &Path, kind: FileType) -> bool {
+    kind.is_dir() || kind.is_symlink() && fs::metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
 /// Whether the path leads to nothing, as against one that may not be looked at.
@@ -200,12 +228,15 @@ fn shown(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
     use std::io::Read;
     use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::storage::testing::TempDir;
+
+    fn list(path: &Path) -> Result<Vec<Entry>, StorageError> {
+        super::list(path)?.collect()
+    }
 
     fn names(entries: &[Entry]) -> Vec<&str> {
         entries.iter().map(|e| e.name.as_str()).collect()
@@ -289,6 +320,12 @@ mod tests {
             let error = list(&dir.path().join(path)).expect_err(path).to_string();
             assert!(error.contains(expected), "{path}: {error}");
         }
+    }
+
+    #[test]
+    fn a_folder_stands_where_its_files_do() {
+        let dir = tree(&["a/x", "a-b", "a.csv", "a0", "a/b/c", "a/b-"]);
+        assert_eq!(names(&list(dir.path()).unwrap()), ["a-b", "a.csv", "a/b-", "a/b/c", "a/x", "a0"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::pattern::NamePattern;
-use super::{Entry, Location, StorageError, Stores, local, remote};
+use super::{Entries, Entry, Location, StorageError, Stores, local, remote};
 use crate::storage::http::Address;
 use crate::storage::{DatastorePath, Pointer, RemoteObject, secrets};
 
@@ -16,39 +16,13 @@ impl Stores {
     ///
     /// Files and objects are not looked at before they are read, so that a list may be long; what is not there fails then,
     /// and costs itself.
-    pub(super) fn manifest(&self, list: &Pointer) -> Result<Vec<Entry>, StorageError> {
-        let shown = format!("manifest:{list}");
-        let mut lines = BufReader::new(self.open_list(list)?);
-        let mut entries = Vec::new();
-        for number in 1.. {
-            let mut line = Vec::new();
-            let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
-            if read.map_err(|error| StorageError::from_io(shown.clone(), "read", error))? == 0 {
-                break;
-            }
-            let refuse =
-                |reason: String| StorageError::Unsupported { object: format!("{shown}, line {number}"), reason };
-            let Ok(text) = str::from_utf8(&line) else {
-                return Err(refuse("it is no UTF-8 text; a manifest holds one pointer a line".into()));
-            };
-            if line.len() as u64 == MAX_LINE {
-                return Err(refuse("it is too long; a manifest holds one pointer a line".into()));
-            }
-            let text = text.trim();
-            if text.is_empty() || text.starts_with('#') {
-                continue;
-            }
-            let found = text.parse().map_err(|error: StorageError| refuse(error.to_string())).and_then(|pointer| {
-                let pointer =
-                    beside(list, pointer).ok_or_else(|| refuse("a manifest cannot name another one".into()))?;
-                self.of_line(&pointer, &name_of(text))
-            });
-            entries.extend(found?);
+    pub(super) fn manifest(&self, list: &Pointer) -> Result<Entries, StorageError> {
+        let lines = BufReader::new(self.open_list(list)?);
+        let mut lines = Lines { stores: self.clone(), list: list.clone(), lines, number: 0, of_line: None };
+        match lines.next() {
+            Some(first) => Ok(Entries::begun(first?, lines)),
+            None => Err(StorageError::Empty { object: format!("manifest:{list}"), hint: String::new() }),
         }
-        if entries.is_empty() {
-            return Err(StorageError::Empty { object: shown, hint: String::new() });
-        }
-        Ok(entries)
     }
 
     fn open_list(&self, list: &Pointer) -> Result<Box<dyn Read + Send>, StorageError> {
@@ -56,8 +30,8 @@ impl Stores {
             return Ok(Box::new(std::io::stdin()));
         }
         let mut entries = self.list(list)?;
-        match (entries.pop(), entries.len()) {
-            (Some(only), 0) => only.location.open(),
+        match (entries.next().transpose()?, entries.next()) {
+            (Some(only), None) => only.location.open(),
             _ => Err(StorageError::Unsupported {
                 object: format!("manifest:{list}"),
                 reason: "it means several files; name one file that holds a pointer a line".into(),
@@ -66,10 +40,10 @@ impl Stores {
     }
 
     /// What one line means; `name` is what a single file is called in results.
-    fn of_line(&self, pointer: &Pointer, name: &str) -> Result<Vec<Entry>, StorageError> {
+    fn of_line(&self, pointer: &Pointer, name: &str) -> Result<Entries, StorageError> {
         let resolved = self.resolve(pointer)?;
         let datastore = resolved.datastore.as_deref();
-        let single = |location, size| Ok(vec![Entry { location, name: name.to_owned(), size }]);
+        let single = |location, size| Ok(Entries::of(vec![Entry { location, name: name.to_owned(), size }]));
         let several = match &resolved.pointer {
             Pointer::Local(path) => match path.metadata() {
                 Ok(meta) if meta.is_file() => return single(Location::Local(path.clone()), meta.len()),
@@ -93,9 +67,73 @@ impl Stores {
             }
             other => self.list(other)?,
         };
-        let folder = name.trim_end_matches('/');
-        let named = |entry: Entry| Entry { name: format!("{folder}/{}", entry.name), ..entry };
-        Ok(several.into_iter().map(named).collect())
+        let folder = name.trim_end_matches('/').to_owned();
+        let named = move |entry: Entry| Entry { name: format!("{folder}/{}", entry.name), ..entry };
+        Ok(Entries(Box::new(several.map(move |entry| entry.map(&named)))))
+    }
+}
+
+/// The lines of a list, and the files of the line at hand.
+struct Lines {
+    stores: Stores,
+    list: Pointer,
+    lines: BufReader<Box<dyn Read + Send>>,
+    number: u64,
+    of_line: Option<Entries>,
+}
+
+impl Lines {
+    /// The text of the next line that says something.
+    fn next_line(&mut self) -> Result<Option<String>, StorageError> {
+        loop {
+            self.number += 1;
+            let mut line = Vec::new();
+            let read = (&mut self.lines).take(MAX_LINE).read_until(b'\n', &mut line);
+            if read.map_err(|error| StorageError::from_io(format!("manifest:{}", self.list), "read", error))? == 0 {
+                return Ok(None);
+            }
+            if line.len() as u64 == MAX_LINE {
+                return Err(self.refuse("it is too long; a manifest holds one pointer a line"));
+            }
+            match str::from_utf8(&line).map(str::trim) {
+                Ok(text) if text.is_empty() || text.starts_with('#') => {}
+                Ok(text) => return Ok(Some(text.to_owned())),
+                Err(_) => return Err(self.refuse("it is no UTF-8 text; a manifest holds one pointer a line")),
+            }
+        }
+    }
+
+    fn files_of(&self, text: &str) -> Result<Entries, StorageError> {
+        let pointer = text.parse().map_err(|error: StorageError| self.refuse(&error.to_string()))?;
+        let pointer = beside(&self.list, pointer).ok_or_else(|| self.refuse("a manifest cannot name another one"))?;
+        self.stores.of_line(&pointer, &name_of(text))
+    }
+
+    fn refuse(&self, reason: &str) -> StorageError {
+        StorageError::Unsupported {
+            object: format!("manifest:{}, line {}", self.list, self.number),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.of_line.as_mut().and_then(Iterator::next) {
+                return Some(entry);
+            }
+            match self.next_line() {
+                Ok(None) => return None,
+                Ok(Some(text)) => match self.files_of(&text) {
+                    Ok(entries) => self.of_line = Some(entries),
+                    Err(error) => return Some(Err(error)),
+                },
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 
@@ -150,6 +188,7 @@ mod tests {
         );
         let list = dir.file("data/list.txt", text.as_bytes());
         let entries = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list)))).unwrap();
+        let entries: Vec<Entry> = entries.collect::<Result<_, _>>().unwrap();
         assert_eq!(
             names(&entries),
             [
@@ -195,7 +234,8 @@ mod tests {
             (b"# nothing\n", "holds no files"),
         ] {
             let list = dir.file("list.txt", text);
-            let error = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list)))).unwrap_err();
+            let entries = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list))));
+            let error = entries.and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         let error = Stores::default().list(&format!("manifest:{}", dir.path().display()).parse().unwrap());

@@ -3,6 +3,7 @@
 mod local;
 mod manifest;
 mod nearest;
+mod objects;
 mod pattern;
 mod remote;
 
@@ -22,6 +23,30 @@ pub struct Entry {
     pub size: u64,
 }
 
+/// The files that a pointer means, one after the other. There is at least one; that it cannot be gone on with comes as a
+/// last item.
+pub struct Entries(Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>);
+
+impl Entries {
+    /// These and no more.
+    fn of(entries: Vec<Entry>) -> Entries {
+        Entries(Box::new(entries.into_iter().map(Ok)))
+    }
+
+    /// `first`, then the rest.
+    fn begun(first: Entry, rest: impl Iterator<Item = Result<Entry, StorageError>> + Send + 'static) -> Entries {
+        Entries(Box::new(std::iter::once(Ok(first)).chain(rest)))
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes)", self.name, self.size)
@@ -29,13 +54,14 @@ impl fmt::Debug for Entry {
 }
 
 impl Stores {
-    /// The files that `pointer` means, sorted by the bytes of their names.
+    /// The files that `pointer` means, by the bytes of their names. What can be said at once of a pointer that means none is
+    /// an error here; long folders are listed on the way.
     ///
     /// A file is one entry. A folder or prefix means all files below it; as in Spark and Hive, names that begin with `.`
     /// or `_` are passed over there, but for partitions (`_day=1`). A pattern means the files that match it, or, when it
     /// matches folders alone, the files below those; a path that exists as it is written is never a pattern. A link to
     /// nothing is listed, so that it is accounted for when it cannot be read.
-    pub fn list(&self, pointer: &Pointer) -> Result<Vec<Entry>, StorageError> {
+    pub fn list(&self, pointer: &Pointer) -> Result<Entries, StorageError> {
         let resolved = self.resolve(pointer)?;
         let datastore = resolved.datastore.as_deref();
         match &resolved.pointer {
@@ -57,7 +83,7 @@ impl Stores {
         match &resolved.pointer {
             Pointer::Remote(url) if self.is_store(url, datastore) => remote::is_any(&self.open(url, datastore)?),
             other => match self.list(other) {
-                Ok(entries) => Ok(!entries.is_empty()),
+                Ok(mut entries) => Ok(entries.next().is_some()),
                 Err(StorageError::Empty { .. }) => Ok(false),
                 Err(error) => Err(error),
             },
@@ -65,10 +91,10 @@ impl Stores {
     }
 }
 
-fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Vec<Entry>, StorageError> {
+fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Entries, StorageError> {
     let object = RemoteObject::on_web(Address::new(url, settings)?);
     let size = object.look()?;
-    Ok(vec![Entry { location: Location::Remote(object), name: http::name_of(url), size }])
+    Ok(Entries::of(vec![Entry { location: Location::Remote(object), name: http::name_of(url), size }]))
 }
 
 /// Whether a file or folder of this name is passed over in folders.

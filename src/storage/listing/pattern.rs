@@ -3,6 +3,7 @@ use glob::{MatchOptions, Pattern};
 use super::is_hidden;
 
 /// A path with wildcards: the folder before them, and what names below it must look like.
+#[derive(Clone)]
 pub(super) struct NamePattern {
     /// The longest leading folder without a wildcard; empty for the current one, `/` for the root.
     pub(super) base: String,

@@ -1,41 +1,36 @@
-use futures_util::TryStreamExt;
+use std::collections::VecDeque;
+
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::nearest::nearest;
+use super::objects::Objects;
 use super::pattern::NamePattern;
-use super::{Entry, Location, StorageError, hidden_hint, is_hidden};
+use super::{Entries, Entry, Location, StorageError, hidden_hint, is_hidden};
 use crate::storage::RemoteObject;
 use crate::storage::failure::failure;
 use crate::storage::place::RemotePlace;
 use crate::storage::runtime::wait;
 
 /// The objects that a place in a store means.
-pub(super) fn list(place: &RemotePlace) -> Result<Vec<Entry>, StorageError> {
+pub(super) fn list(place: &RemotePlace) -> Result<Entries, StorageError> {
     if !place.is_prefix && !place.path.as_ref().is_empty() {
         match head(place)? {
             // Some stores answer for a folder as if it were an empty object.
-            Some(meta) if meta.size > 0 || objects_below(place, &place.path)?.is_empty() => {
+            Some(meta) if meta.size > 0 || !is_any(place)? => {
                 let name = place.path.filename().unwrap_or_default().to_owned();
-                return Ok(vec![entry(place, &meta, name)]);
+                return Ok(Entries::of(vec![entry(place, &meta, name)]));
             }
             _ => {}
         }
     }
-    let mut hidden = 0;
-    let found = objects_below(place, &place.path)?;
-    let is_there = !found.is_empty();
-    let entries = below(place, found, &place.path, |name| {
-        let passed_over = name.split('/').any(is_hidden);
-        hidden += usize::from(passed_over);
-        !passed_over
-    });
-    if !entries.is_empty() {
-        return Ok(entries);
+    let mut walk = Walk::new(place, place.path.clone(), Wanted::All);
+    if let Some(first) = walk.next() {
+        return Ok(Entries::begun(first?, walk));
     }
     match NamePattern::parse(place.path.as_ref()) {
-        _ if is_there || place.path.as_ref().is_empty() => {
-            Err(StorageError::Empty { object: place.display(&place.path), hint: hidden_hint(hidden) })
+        _ if walk.seen > 0 || place.path.as_ref().is_empty() => {
+            Err(StorageError::Empty { object: place.display(&place.path), hint: hidden_hint(walk.hidden) })
         }
         Some(pattern) => list_pattern(place, &pattern),
         None => {
@@ -44,52 +39,114 @@ pub(super) fn list(place: &RemotePlace) -> Result<Vec<Entry>, StorageError> {
     }
 }
 
-fn list_pattern(place: &RemotePlace, pattern: &NamePattern) -> Result<Vec<Entry>, StorageError> {
+fn list_pattern(place: &RemotePlace, pattern: &NamePattern) -> Result<Entries, StorageError> {
     // The base is the beginning of a path that is valid already.
     let base = Path::parse(&pattern.base).unwrap_or_default();
-    let found = objects_below(place, &base)?;
-    let mut entries = below(place, found.clone(), &base, |name| pattern.matches(name));
-    if entries.is_empty() {
-        // The pattern may mean folders: take what lies below those.
-        entries = below(place, found, &base, |name| {
-            let inside = name.match_indices('/').find(|(slash, _)| pattern.matches(&name[..*slash]));
-            inside.is_some_and(|(slash, _)| !name[slash + 1..].split('/').any(is_hidden))
-        });
-    }
-    if entries.is_empty() {
-        let object = place.display(&place.path);
-        return Err(StorageError::NoMatch { object, folder: place.display(&base) });
-    }
-    Ok(entries)
-}
-
-/// Turns objects into entries with names relative to `base`, sorted.
-fn below(
-    place: &RemotePlace,
-    mut objects: Vec<ObjectMeta>,
-    base: &Path,
-    mut wanted: impl FnMut(&str) -> bool,
-) -> Vec<Entry> {
-    objects.sort_unstable_by(|a, b| a.location.as_ref().cmp(b.location.as_ref()));
-    let skip = if base.as_ref().is_empty() { 0 } else { base.as_ref().len() + 1 };
-    let mut entries = Vec::with_capacity(objects.len());
-    for (i, meta) in objects.iter().enumerate() {
-        let Some(name) = meta.location.as_ref().get(skip..).filter(|name| !name.is_empty()) else { continue };
-        if !is_folder_marker(meta, &objects[i + 1..]) && wanted(name) {
-            entries.push(entry(place, meta, name.to_owned()));
+    // When no object fits, the pattern may mean folders.
+    for wanted in [Wanted::Matching(pattern.clone()), Wanted::BelowMatching(pattern.clone())] {
+        let mut walk = Walk::new(place, base.clone(), wanted);
+        if let Some(first) = walk.next() {
+            return Ok(Entries::begun(first?, walk));
         }
     }
-    entries
+    Err(StorageError::NoMatch { object: place.display(&place.path), folder: place.display(&base) })
 }
 
-/// Stores without folders keep an empty object in the place of one.
-fn is_folder_marker(meta: &ObjectMeta, later: &[ObjectMeta]) -> bool {
-    let path = meta.location.as_ref();
-    meta.size == 0
-        && later
-            .iter()
-            .take_while(|other| other.location.as_ref().starts_with(path))
-            .any(|other| other.location.as_ref().as_bytes().get(path.len()) == Some(&b'/'))
+/// Which names a walk takes.
+enum Wanted {
+    All,
+    Matching(NamePattern),
+    /// What lies below folders that match.
+    BelowMatching(NamePattern),
+}
+
+/// Goes through the objects below a prefix, in order, a page of them at a time.
+struct Walk {
+    place: RemotePlace,
+    base: Path,
+    wanted: Wanted,
+    objects: Objects,
+    /// Objects that were looked at ahead.
+    waiting: VecDeque<ObjectMeta>,
+    seen: usize,
+    hidden: usize,
+}
+
+impl Walk {
+    fn new(place: &RemotePlace, base: Path, wanted: Wanted) -> Walk {
+        Walk {
+            place: place.clone(),
+            objects: Objects::below(place, &base),
+            base,
+            wanted,
+            waiting: VecDeque::new(),
+            seen: 0,
+            hidden: 0,
+        }
+    }
+
+    /// Looks at one more object ahead; whether there was one.
+    fn look_ahead(&mut self) -> Result<bool, StorageError> {
+        let next = self.objects.next().transpose()?;
+        Ok(next.map(|meta| self.waiting.push_back(meta)).is_some())
+    }
+
+    /// Whether this empty object only stands for a folder, as stores without folders keep one: something is below it.
+    fn is_folder_marker(&mut self, meta: &ObjectMeta) -> Result<bool, StorageError> {
+        if meta.size > 0 {
+            return Ok(false);
+        }
+        let folder = format!("{}/", meta.location);
+        let mut index = 0;
+        loop {
+            if index == self.waiting.len() && !self.look_ahead()? {
+                return Ok(false);
+            }
+            match self.waiting[index].location.as_ref() {
+                path if path.starts_with(&folder) => return Ok(true),
+                path if path > folder.as_str() => return Ok(false),
+                _ => index += 1,
+            }
+        }
+    }
+
+    fn is_wanted(&mut self, name: &str) -> bool {
+        match &self.wanted {
+            Wanted::All => {
+                let passed_over = name.split('/').any(is_hidden);
+                self.hidden += usize::from(passed_over);
+                !passed_over
+            }
+            Wanted::Matching(pattern) => pattern.matches(name),
+            Wanted::BelowMatching(pattern) => {
+                let inside = name.match_indices('/').find(|(slash, _)| pattern.matches(&name[..*slash]));
+                inside.is_some_and(|(slash, _)| !name[slash + 1..].split('/').any(is_hidden))
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Entry>, StorageError> {
+        let skip = if self.base.as_ref().is_empty() { 0 } else { self.base.as_ref().len() + 1 };
+        loop {
+            if self.waiting.is_empty() && !self.look_ahead()? {
+                return Ok(None);
+            }
+            let Some(meta) = self.waiting.pop_front() else { return Ok(None) };
+            self.seen += 1;
+            let Some(name) = meta.location.as_ref().get(skip..).filter(|name| !name.is_empty()) else { continue };
+            if !self.is_folder_marker(&meta)? && self.is_wanted(name) {
+                return Ok(Some(entry(&self.place, &meta, name.to_owned())));
+            }
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
 }
 
 fn entry(place: &RemotePlace, meta: &ObjectMeta, name: String) -> Entry {
@@ -107,18 +164,9 @@ fn head(place: &RemotePlace) -> Result<Option<ObjectMeta>, StorageError> {
     }
 }
 
-fn objects_below(place: &RemotePlace, prefix: &Path) -> Result<Vec<ObjectMeta>, StorageError> {
-    let (store, path) = (place.store(), prefix.clone());
-    wait(async move { store.list(Some(&path)).try_collect().await })?
-        .map_err(|error| failure(&place.display(prefix), "listed", place.kind(), &error))
-}
-
 /// Whether anything is below a place.
 pub(super) fn is_any(place: &RemotePlace) -> Result<bool, StorageError> {
-    let (store, path) = (place.store(), place.path.clone());
-    wait(async move { store.list(Some(&path)).try_next().await })?
-        .map(|first| first.is_some())
-        .map_err(|error| failure(&place.display(&place.path), "listed", place.kind(), &error))
+    Ok(Objects::below(place, &place.path).next().transpose()?.is_some())
 }
 
 /// What exists near a path that does not; silent when the store does not tell.
@@ -137,6 +185,10 @@ fn hint(place: &RemotePlace) -> Option<String> {
 mod tests {
     use super::*;
     use crate::storage::testing::memory_place;
+
+    fn list(place: &RemotePlace) -> Result<Vec<Entry>, StorageError> {
+        super::list(place)?.collect()
+    }
 
     const OBJECTS: [(&str, &[u8]); 9] = [
         ("d/a.csv", b"1"),

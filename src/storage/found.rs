@@ -1,0 +1,153 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+
+use super::http::PlainGet;
+use super::reader::ByteStream;
+
+/// Larger objects are read in stretches of this size, several at a time: one connection of a cloud's store gives some 50
+/// to 100 MB a second, and a distant one pauses before each answer.
+pub(super) const STRETCH: u64 = 4 << 20;
+
+/// Stretches of one object that are under way at once.
+const STRETCHES_IN_FLIGHT: usize = 8;
+
+/// What is known of an object before it is read.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) path: Path,
+    /// Reads are bound to it.
+    pub(super) version: Option<Version>,
+    /// Whether parts of it can be asked for.
+    pub(super) has_ranges: bool,
+    /// How to read it when the server does not tell its length.
+    pub(super) plain: Option<PlainGet>,
+}
+
+/// Which content an object had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) size: u64,
+    pub(super) etag: Option<String>,
+}
+
+impl From<&ObjectMeta> for Version {
+    fn from(meta: &ObjectMeta) -> Self {
+        Version { size: meta.size, etag: meta.e_tag.clone() }
+    }
+}
+
+impl Found {
+    pub(super) fn size(&self) -> u64 {
+        self.version.as_ref().map_or(0, |version| version.size)
+    }
+
+    /// All of it at once, which must not be large.
+    pub(super) async fn whole(&self) -> object_store::Result<Bytes> {
+        Ok(join(self.get(None).await?.try_collect().await?))
+    }
+
+    /// All of it from `first` on, in stretches that come in order.
+    pub(super) fn stretches(self, first: u64) -> ByteStream {
+        let size = self.size();
+        let starts = (first..size).step_by(STRETCH as usize);
+        let bodies = stream::iter(starts).map(move |start| {
+            let found = self.clone();
+            async move { found.stretch(start..(start + STRETCH).min(size)).await }
+        });
+        Box::pin(bodies.buffered(STRETCHES_IN_FLIGHT))
+    }
+
+    pub(super) async fn stretch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+        let len = range.end - range.start;
+        let bytes = join(self.get(Some(range)).await?.try_collect().await?);
+        if bytes.len() as u64 == len { Ok(bytes) } else { Err(cut_short(bytes.len() as u64, len)) }
+    }
+
+    /// Starts a request, for all of it or a stretch, and sees to it that it is the content that was listed.
+    pub(super) async fn get(&self, range: Option<Range<u64>>) -> object_store::Result<ByteStream> {
+        let options = GetOptions {
+            range: range.clone().map(GetRange::Bounded),
+            if_match: self.version.as_ref().and_then(|version| strong(version.etag.as_deref()?)),
+            ..GetOptions::default()
+        };
+        let answer = self.store.get_opts(&self.path, options).await?;
+        if let Some(version) = &self.version {
+            let other_etag = match (&version.etag, &answer.meta.e_tag) {
+                (Some(listed), Some(found)) => bare(listed) != bare(found),
+                _ => false,
+            };
+            if other_etag || answer.meta.size != version.size {
+                return Err(object_store::Error::Precondition {
+                    path: self.path.to_string(),
+                    source: "its content is another one than when it was listed".into(),
+                });
+            }
+        }
+        let whole = answer.range.end - answer.range.start;
+        let body = answer.into_stream();
+        if range.is_some() {
+            return Ok(body);
+        }
+        // A body that is shorter than it was said to be must not pass for the whole.
+        let counted = stream::try_unfold((body, 0), move |(mut body, read)| async move {
+            match body.try_next().await? {
+                Some(bytes) => {
+                    let read = read + bytes.len() as u64;
+                    Ok(Some((bytes, (body, read))))
+                }
+                None if read < whole => Err(cut_short(read, whole)),
+                None => Ok(None),
+            }
+        });
+        Ok(Box::pin(counted))
+    }
+}
+
+/// One piece of memory; a single part is not copied.
+fn join(parts: Vec<Bytes>) -> Bytes {
+    match <[Bytes; 1]>::try_from(parts) {
+        Ok([bytes]) => bytes,
+        Err(parts) => parts.concat().into(),
+    }
+}
+
+fn cut_short(read: u64, whole: u64) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "remote",
+        source: format!("its body ended after {read} of {whole} bytes").into(),
+    }
+}
+
+/// The tag for a request that names it; weak tags cannot be named there.
+fn strong(etag: &str) -> Option<String> {
+    match etag {
+        _ if etag.starts_with("W/") => None,
+        _ if etag.starts_with('"') => Some(etag.to_owned()),
+        // Lists of Azure leave the quotes out.
+        _ => Some(format!("\"{etag}\"")),
+    }
+}
+
+/// The tag without what differs between the places where it is told.
+fn bare(etag: &str) -> &str {
+    etag.trim_start_matches("W/").trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_without_their_dress() {
+        assert_eq!(strong("W/\"x\""), None);
+        assert_eq!(strong("0x1").as_deref(), Some("\"0x1\""));
+        assert_eq!(strong("\"x\"").as_deref(), Some("\"x\""));
+        assert_eq!(bare("W/\"x\""), bare("x"));
+    }
+}
