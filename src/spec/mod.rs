@@ -2,18 +2,26 @@
 //!
 //! A [`JobSpec`] is what was typed: a job file, flags, `--set` pairs, each with only what it says. They are laid over each
 //! other and [resolved](JobSpec::resolve) once, without IO, into a [`Job`], in which nothing is missing and everything
-//! makes sense. Datastores ([`DatastoreSpec`]) and registered data ([`DataSpec`]) are written likewise. `defaults.rs` says what is taken where nobody said anything.
+//! makes sense. `defaults.rs` says what is taken where nobody said anything. Datastores ([`DatastoreSpec`]) and registered
+//! data ([`DataSpec`]) are written likewise.
 
 mod data_file;
 mod datastore_file;
 mod defaults;
+mod description;
+mod input;
 mod job_file;
+mod output;
+mod policies;
 mod resolve;
 mod set;
 mod yaml;
 
 pub use data_file::{DataKind, DataSpec};
 pub use datastore_file::{CredentialsSpec, DatastoreSpec, DatastoresFile};
+pub use description::JobDescription;
 pub use job_file::{JobSpec, RetrySettings, Scalar, StringOrList};
-pub use resolve::{Job, JobDescription, OutputTarget, Policies, PredictionsTo, ResolveError};
+pub use output::{OutputTarget, PredictionsTo};
+pub use policies::Policies;
+pub use resolve::{Job, ResolveError};
 pub use yaml::SpecError;
