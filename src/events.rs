@@ -1,5 +1,6 @@
 //! What happened in a run, typed. The run's only output besides its files: reporters, logs and metrics consume these.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,6 +17,8 @@ pub enum Event {
         job: String,
         /// Input files.
         files: usize,
+        /// How many of them are of each format.
+        formats: BTreeMap<String, u64>,
         /// Their size together, where it is known.
         input_bytes: u64,
         /// Workers that score.
@@ -106,6 +109,13 @@ pub struct Counts {
     pub failed: u64,
     /// Items that were read, but not scored because the job ended early.
     pub unscored: u64,
+    /// Records that are no items, because the job wants others: by its condition, or by chance. Those of files that
+    /// were passed over as a whole are not among them.
+    pub passed_over: u64,
+    /// Files of which nothing was read, by what their paths say.
+    pub files_passed_over: u64,
+    /// Row groups of which nothing was read, by what their statistics say; their records are in `passed_over`.
+    pub row_groups_passed_over: u64,
     /// Mini-batches that ended.
     pub mini_batches: u64,
     /// Mini-batches of which an item failed in scoring.
@@ -114,6 +124,17 @@ pub struct Counts {
     pub retries: u64,
     /// Attempts that took too long.
     pub timeouts: u64,
+}
+
+/// What the input of a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct InputAccount {
+    /// Its files.
+    pub files: usize,
+    /// How many of them are of each format: `parquet`, `csv.gz`.
+    pub formats: BTreeMap<String, u64>,
+    /// Their size together, where it is known.
+    pub bytes: u64,
 }
 
 /// How a job ended.
@@ -127,6 +148,8 @@ pub struct Summary {
     pub error: Option<String>,
     /// The first failure of an item, as an example.
     pub first_failure: Option<String>,
+    /// What the input is.
+    pub input: InputAccount,
     /// What became of the items.
     pub counts: Counts,
     /// What ran the model.

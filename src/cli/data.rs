@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::{ExitCode, complain, datastore, workspace};
 use crate::input::{self, InputError, InputSettings};
 use crate::report::grouped;
-use crate::spec::{DataKind, DataSpec};
+use crate::spec::{DataSpec, InputType};
 use crate::storage::Pointer;
 use crate::workspace::DataRecord;
 
@@ -113,20 +113,20 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
     }
     let kind = match args.kind.as_deref() {
         None => spec.kind,
-        Some("uri_file") => Some(DataKind::UriFile),
-        Some("uri_folder") => Some(DataKind::UriFolder),
+        Some("uri_file") => Some(InputType::UriFile),
+        Some("uri_folder") => Some(InputType::UriFolder),
         Some(other) => return Err(format!("--type is {other:?}: write uri_file or uri_folder").into()),
     };
     let stores = workspace::stores([&pointer])?;
     let listing = input::list(&stores, std::slice::from_ref(&pointer), &InputSettings::default())?;
-    let is_file = matches!(&listing.files[..], [only] if path.ends_with(&only.file.name));
+    let is_file = stores.list(&pointer).map_err(InputError::from)?.is_file();
     let kind = match (kind, is_file) {
-        (Some(DataKind::UriFile), false) => {
+        (Some(InputType::UriFile), false) => {
             return Err(format!("{pointer} is a folder, not a uri_file: leave --type out, or name a file").into());
         }
         (Some(kind), _) => kind,
-        (None, true) => DataKind::UriFile,
-        (None, false) => DataKind::UriFolder,
+        (None, true) => InputType::UriFile,
+        (None, false) => InputType::UriFolder,
     };
     let mut tags = spec.tags;
     for tag in &args.tags {

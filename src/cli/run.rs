@@ -9,7 +9,7 @@ use super::{ExitCode, complain, workspace};
 use crate::policy::{ErrorThreshold, MiniBatchSize};
 use crate::report::{ProgressMode, Reporter, write_job_file};
 use crate::run::{Cancel, StartError, execute};
-use crate::spec::{Job, JobSpec, PredictionsTo, RetrySettings, Scalar, StringOrList};
+use crate::spec::{Job, JobSpec, NamePairs, PredictionsTo, RetrySettings, Scalar, StringOrList};
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -40,6 +40,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", help_heading = "Model and data")]
     input_datastore: Option<String>,
 
+    /// What the input is, to be checked: uri_file or uri_folder
+    #[arg(long, value_name = "TYPE", help_heading = "Model and data")]
+    input_type: Option<String>,
+
     /// Format of the data: auto (by extension), csv, jsonl, parquet or arrow
     #[arg(long, value_name = "FORMAT", help_heading = "Model and data")]
     input_format: Option<String>,
@@ -52,9 +56,30 @@ pub struct RunArgs {
     #[arg(long, value_name = "CHAR", help_heading = "Model and data")]
     csv_delimiter: Option<String>,
 
+    /// Other names for columns of the data, so that it has those that the model takes
+    #[arg(long, value_name = "OLD=NEW,...", help_heading = "Model and data")]
+    rename: Option<String>,
+
     /// The columns that the model takes, in its order
     #[arg(long, value_name = "COLUMN,...", help_heading = "Model and data")]
     features: Option<String>,
+
+    /// Score only the records for which this holds: columns compared with values, as in SQL ("age >= 18 AND country IN
+    /// ('DE', 'AT')")
+    #[arg(long = "where", value_name = "CONDITION", help_heading = "Model and data")]
+    filter: Option<String>,
+
+    /// Score only so many percent of the records, drawn by file name and row number: the same ones every time
+    #[arg(long, value_name = "PERCENT%", help_heading = "Model and data")]
+    sample: Option<String>,
+
+    /// Draw another sample (0)
+    #[arg(long, value_name = "NUMBER", help_heading = "Model and data")]
+    sample_seed: Option<u64>,
+
+    /// Score only the first so many records, of those that --where and --sample take
+    #[arg(long, value_name = "COUNT", help_heading = "Model and data")]
+    limit: Option<u64>,
 
     /// Items given to one model call (10), or their size (64kb, 1MB)
     #[arg(long, value_name = "SIZE", help_heading = "Running", allow_hyphen_values = true)]
@@ -91,6 +116,10 @@ pub struct RunArgs {
     /// Name of the predictions (predictions.txt); the extension chooses the format: txt, csv, jsonl, parquet, arrow
     #[arg(long, value_name = "NAME", help_heading = "Output", allow_hyphen_values = true)]
     output_file_name: Option<String>,
+
+    /// A column of the data that tells its records apart: it is written beside each prediction and into each error record
+    #[arg(long, value_name = "COLUMN", help_heading = "Output")]
+    key: Option<String>,
 
     /// Columns of the data to write beside the predictions, or `all`
     #[arg(long, value_name = "COLUMN,...", help_heading = "Output")]
@@ -228,10 +257,17 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         explain_background: args.explain_background.map(StringOrList::One),
         explain_samples: args.explain_samples,
         input_path: (!input_path.is_empty()).then_some(StringOrList::Many(input_path)),
+        input_type: args.input_type,
         input_format: args.input_format,
         csv_header: args.csv_header,
         csv_delimiter: args.csv_delimiter,
+        rename: args.rename.map(|pairs| NamePairs::Texts(StringOrList::One(pairs))),
         features: args.features.map(StringOrList::One),
+        filter: args.filter,
+        sample: args.sample.map(Scalar::Text),
+        sample_seed: args.sample_seed,
+        limit: args.limit,
+        key: args.key,
         keep: args.keep.map(StringOrList::One),
         mini_batch_size: args.mini_batch_size,
         workers: args.workers,

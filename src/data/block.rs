@@ -2,8 +2,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use serde_json::Value;
 
-use super::ErrorRecord;
+use super::{ErrorRecord, key_value};
 
 /// One file of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct InputFile {
 pub enum RowNumbers {
     /// Record `i` is row `first + i`: nothing was left out.
     From(u64),
-    /// One row number a record, rising: some records could not be decoded.
+    /// One row number a record, rising: some records could not be decoded, or are no items.
     Listed(Vec<u64>),
 }
 
@@ -46,16 +47,20 @@ impl RowNumbers {
 pub struct Block {
     /// The file that the records come from.
     pub file: Arc<InputFile>,
-    /// Rows of the file that this block answers for, decoded or failed.
+    /// Rows of the file that this block answers for: decoded, failed or passed over.
     pub span: Range<u64>,
     /// Decoded records: `feature_count` columns for the scorer, in its order and element types, then the kept columns.
     pub records: RecordBatch,
     /// How many leading columns of `records` are for the scorer.
     pub feature_count: usize,
+    /// Which column of `records` tells the items apart for the user, if one does.
+    pub key: Option<usize>,
     /// Row number of each record.
     pub rows: RowNumbers,
     /// Rows of the span that could not be decoded, by rising row.
     pub failures: Vec<ErrorRecord>,
+    /// Rows of the span that are no items, because the user wants others.
+    pub passed_over: u64,
     /// Where mini-batches begin.
     pub cuts: Cuts,
 }
@@ -71,6 +76,54 @@ pub enum Cuts {
 }
 
 impl Block {
+    /// The value of a record's key, if there are keys.
+    pub fn key_of(&self, record: usize) -> Option<Value> {
+        let column = self.key?;
+        key_value(self.records.schema_ref().field(column), self.records.column(column), record)
+    }
+
+    /// How many items there are: decoded and failed ones.
+    pub fn items(&self) -> u64 {
+        self.records.num_rows() as u64 + self.failures.iter().map(|failure| failure.items).sum::<u64>()
+    }
+
+    /// Keeps the first `items` items; the span ends behind the last of them.
+    pub fn truncate(&mut self, items: u64) {
+        if items >= self.items() {
+            return;
+        }
+        let (mut records, mut failed, mut left) = (0, 0, items);
+        let mut end = self.span.start;
+        while left > 0 {
+            let record = (records < self.records.num_rows()).then(|| self.rows.get(records));
+            let failure = self.failures.get_mut(failed).filter(|failure| {
+                // Whichever stands first in the file is next.
+                record.is_none_or(|record| failure.row.is_none_or(|row| row < record))
+            });
+            match (record, failure) {
+                (_, Some(failure)) => {
+                    failure.items = failure.items.min(left);
+                    left -= failure.items;
+                    end = failure.row.unwrap_or(end) + failure.items;
+                    failed += 1;
+                }
+                (Some(record), None) => {
+                    left -= 1;
+                    end = record + 1;
+                    records += 1;
+                }
+                (None, None) => break,
+            }
+        }
+        self.failures.truncate(failed);
+        self.records = self.records.slice(0, records);
+        if let RowNumbers::Listed(rows) = &mut self.rows {
+            rows.truncate(records);
+        }
+        self.span.end = end;
+        self.passed_over = (end - self.span.start) - items;
+    }
+
     /// The mini-batches of this block, in order; those of which nothing could be decoded are left out.
     pub fn mini_batches(self: &Arc<Self>) -> impl Iterator<Item = MiniBatch> + use<> {
         let block = Arc::clone(self);
@@ -150,6 +203,7 @@ mod tests {
         let failures = good.iter().zip(first..).filter(|(good, _)| !**good).map(|(_, row)| ErrorRecord {
             file: Arc::clone(&file),
             row: Some(row),
+            key: None,
             items: 1,
             stage: Stage::Decode,
             attempts: 0,
@@ -161,6 +215,8 @@ mod tests {
             failures: failures.collect(),
             records: RecordBatch::try_new(schema, vec![column]).unwrap(),
             feature_count: 1,
+            key: None,
+            passed_over: 0,
             span: first..first + good.len() as u64,
             rows: if rows.len() == good.len() { RowNumbers::From(first) } else { RowNumbers::Listed(rows) },
             cuts,

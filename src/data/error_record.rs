@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::InputFile;
 
@@ -37,6 +38,8 @@ pub struct ErrorRecord {
     pub file: Arc<InputFile>,
     /// Row in the file, from 0; `None` when a whole file failed before its rows were known.
     pub row: Option<u64>,
+    /// The value of its key column, if the job has one and the value could be read.
+    pub key: Option<Value>,
     /// How many items this record answers for: 1 but for unreadable stretches.
     pub items: u64,
     /// Where it failed.

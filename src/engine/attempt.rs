@@ -66,6 +66,8 @@ mod tests {
             span: 0..rows as u64,
             records: RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap(),
             feature_count: 0,
+            key: None,
+            passed_over: 0,
             rows: RowNumbers::From(0),
             failures: vec![],
             cuts: Cuts::Every(rows as u64),

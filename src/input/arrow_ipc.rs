@@ -8,7 +8,6 @@ use arrow_ipc::reader::StreamReader;
 use super::columnar::{ColumnarBinding, ColumnarPart, Opened, Progress};
 use super::compression::{Taken, decompressed};
 use super::file_columns::FileColumns;
-use super::plan::ColumnPlan;
 use super::raw_block::calmly;
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
@@ -39,8 +38,8 @@ pub(super) fn columns_of(file: &ListedFile) -> Result<FileColumns, InputError> {
 }
 
 /// All of a file as one part.
-pub(super) fn part(file: &ListedFile, plan: &Arc<ColumnPlan>, sources: &[usize], size: MiniBatchSize) -> ColumnarPart {
-    let binding = Arc::new(ColumnarBinding::new(plan, sources));
+pub(super) fn part(file: &ListedFile, binding: ColumnarBinding, size: MiniBatchSize) -> ColumnarPart {
+    let binding = Arc::new(binding);
     let (location, projection) = (file.location.clone(), binding.projection.clone());
     let taken = Taken::default();
     let progress = Progress::Counted { taken: taken.clone(), reported: 0 };

@@ -4,15 +4,18 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
+use serde_json::Value;
 
 use super::compression::Taken;
 use super::convert;
-use super::plan::ColumnPlan;
 use super::raw_block::{Content, Decoded, RawBlock, calmly};
-use crate::data::{Cuts, InputFile};
+use super::reading::{Key, Reading, Sources};
+use crate::data::{Cuts, InputFile, key_value};
 use crate::policy::MiniBatchSize;
 
 /// Decoded bytes of a block, about: what stays in a core's outer cache and hides the cost of handing blocks over.
@@ -68,22 +71,33 @@ pub(super) enum Progress {
 
 /// Which columns of a batch are wanted.
 pub(super) struct ColumnarBinding {
-    plan: Arc<ColumnPlan>,
+    reading: Reading,
     /// Columns of the file that must be read, rising.
     pub projection: Vec<usize>,
-    /// For each column of the plan, its place among those.
+    /// For each column of the plan for the file, its place among those.
     places: Vec<usize>,
+    /// The same for the columns that the filter reads, and for the key.
+    filter_places: Vec<usize>,
+    key_place: Option<usize>,
 }
 
 impl ColumnarBinding {
-    /// `sources` says, for each column of the plan, where it stands in the file.
-    pub(super) fn new(plan: &Arc<ColumnPlan>, sources: &[usize]) -> ColumnarBinding {
-        let mut projection = sources.to_vec();
+    /// `sources` says where the columns stand in the file.
+    pub(super) fn new(reading: Reading, sources: &Sources) -> ColumnarBinding {
+        let all = sources.columns.iter().chain(&sources.filter).chain([&sources.key]);
+        let mut projection: Vec<usize> = all.copied().flatten().collect();
         projection.sort_unstable();
         projection.dedup();
-        // Every source is in there.
-        let places = sources.iter().map(|source| projection.partition_point(|column| column < source)).collect();
-        ColumnarBinding { plan: Arc::clone(plan), projection, places }
+        // Every source is in there, and none is missing: only JSON may lack columns.
+        let place = |source: usize| projection.partition_point(|column| *column < source);
+        let places = |sources: &[Option<usize>]| sources.iter().copied().flatten().map(place).collect();
+        let (columns, filter) = (places(&sources.columns), places(&sources.filter));
+        let key_place = sources.key.map(place);
+        ColumnarBinding { reading, projection, places: columns, filter_places: filter, key_place }
+    }
+
+    pub(super) fn reading(&self) -> &Reading {
+        &self.reading
     }
 }
 
@@ -234,7 +248,12 @@ impl ColumnarPart {
         let span = self.next_row..end;
         let bytes = self.advance(&span);
         let cause = format!("cannot be read on: {cause}");
-        RawBlock::lost(&self.file, span, cause, &self.binding.plan, bytes)
+        let mut block = RawBlock::lost(&self.file, span.clone(), cause, self.binding.reading.plan(), bytes);
+        if let (Some(sample), Content::Lost { items, .. }) = (&self.binding.reading.sample, &mut block.content) {
+            // That something was lost must be told even if none of it was wanted.
+            *items = sample.count(span).max(1);
+        }
+        block
     }
 
     /// Bytes of the file that these rows stand for.
@@ -272,15 +291,15 @@ pub(super) struct ColumnsContent {
 }
 
 impl ColumnsContent {
-    pub(super) fn plan(&self) -> &ColumnPlan {
-        &self.binding.plan
+    pub(super) fn reading(&self) -> &Reading {
+        &self.binding.reading
     }
 
     /// Bytes held, and those of columns that must be converted.
     pub(super) fn memory(&self) -> u64 {
         let held: u64 = self.batches.iter().flat_map(RecordBatch::columns).map(|column| held_bytes(column)).sum();
         let rows: u64 = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let columns = self.binding.plan.columns();
+        let columns = self.binding.reading.in_file().columns();
         let converted: u64 = columns
             .iter()
             .zip(&self.binding.places)
@@ -292,8 +311,8 @@ impl ColumnsContent {
         held * self.batches.len().min(2) as u64 + converted
     }
 
-    /// Turns the columns into what the plan wants.
-    pub(super) fn decode(&self) -> Result<Decoded, ArrowError> {
+    /// Turns the columns of those records that are items into what the plan wants; `first_row` is that of the first record.
+    pub(super) fn decode(&self, first_row: u64) -> Result<Decoded, ArrowError> {
         let joined;
         let batch = match &self.batches[..] {
             [one] => one,
@@ -303,13 +322,61 @@ impl ColumnsContent {
                 &joined
             }
         };
+        let ColumnarBinding { reading, places, .. } = &*self.binding;
+        let items: RecordBatch;
+        let (batch, kept, passed_over) = if reading.selects() {
+            let is_item = self.items(batch, first_row)?;
+            let kept = is_item.set_indices().map(|record| record as u64).collect::<Vec<_>>();
+            items = filter_record_batch(batch, &BooleanArray::from(is_item))?;
+            let passed_over = (batch.num_rows() - kept.len()) as u64;
+            (&items, Some(kept), passed_over)
+        } else {
+            (batch, None, 0)
+        };
         let mut bad = Vec::new();
-        let mut columns = Vec::with_capacity(self.binding.places.len());
-        for (column, place) in self.binding.plan.columns().iter().zip(&self.binding.places) {
+        let mut columns = Vec::with_capacity(places.len());
+        for (column, place) in reading.in_file().columns().iter().zip(places) {
             let (array, misfits) = convert::convert(batch.column(*place), column)?;
             bad.push((columns.len(), misfits));
             columns.push(array);
         }
-        Ok(Decoded { columns, len: batch.num_rows(), kept: None, failed: Vec::new(), bad })
+        Ok(Decoded { columns, len: batch.num_rows(), kept, failed: Vec::new(), passed_over, bad })
+    }
+
+    /// Which records of a batch are items.
+    fn items(&self, batch: &RecordBatch, first_row: u64) -> Result<BooleanBuffer, ArrowError> {
+        let ColumnarBinding { reading, filter_places, .. } = &*self.binding;
+        let rows = batch.num_rows();
+        let sampled = reading
+            .sample
+            .map(|sample| BooleanBuffer::collect_bool(rows, |record| sample.takes(first_row + record as u64)));
+        let Some(filter) = &reading.filter else {
+            return Ok(sampled.unwrap_or_else(|| BooleanBuffer::new_set(rows)));
+        };
+        let columns: Vec<ArrayRef> = filter_places.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+        // Values with types of their own never fail to be compared.
+        let (taken, _) = filter.judge(&columns, rows)?;
+        Ok(match sampled {
+            Some(sampled) => &sampled & &taken,
+            None => taken,
+        })
+    }
+
+    /// The key of a record, if it has one that can be shown.
+    pub(super) fn key(&self, record: u64) -> Option<Value> {
+        match self.binding.reading.key.as_ref()? {
+            Key::Constant(value) => value.clone(),
+            Key::Column(_) => {
+                let mut before = usize::try_from(record).ok()?;
+                for batch in &self.batches {
+                    if before < batch.num_rows() {
+                        let place = self.binding.key_place?;
+                        return key_value(batch.schema_ref().field(place), batch.column(place), before);
+                    }
+                    before -= batch.num_rows();
+                }
+                None
+            }
+        }
     }
 }

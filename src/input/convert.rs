@@ -19,6 +19,7 @@ use super::text_column::TextColumn;
 use crate::data::ElementType;
 
 /// A value that does not fit its column.
+#[derive(Debug)]
 pub(super) struct BadValue {
     /// Its place in the column.
     pub index: usize,
@@ -145,6 +146,8 @@ macro_rules! each_number {
         }
     };
 }
+
+pub(super) use each_number;
 
 fn floats<T: ArrowPrimitiveType>(
     array: &ArrayRef,
@@ -290,7 +293,8 @@ fn through_text(
     Ok((values.finish()?, bad))
 }
 
-fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
+/// `array` in another type; what does not fit becomes null.
+pub(super) fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() })
 }
 

@@ -68,10 +68,6 @@ impl CsvDecoder {
         CsvDecoder { plan, delimiter, width, uses, many }
     }
 
-    pub(super) fn plan(&self) -> &ColumnPlan {
-        &self.plan
-    }
-
     /// Turns records of `text` into columns.
     pub(super) fn decode(&self, text: &[u8], records: &[Range<u32>]) -> Result<Decoded, ArrowError> {
         let mut unquoted = Vec::new();

@@ -49,6 +49,18 @@ pub enum InputError {
     },
 }
 
+impl InputError {
+    /// The same, with the setting that asks for the column.
+    pub(super) fn asked_for_by(self, setting: &str) -> InputError {
+        match self {
+            InputError::Columns { file, problem } => {
+                InputError::Columns { file, problem: format!("{problem} (asked for by {setting})") }
+            }
+            other => other,
+        }
+    }
+}
+
 fn passed_over(names: &[String]) -> String {
     match names {
         [] => String::new(),

@@ -3,16 +3,20 @@ use std::collections::HashMap;
 use arrow_schema::{DataType, FieldRef, Schema};
 
 use super::error::show;
-use super::{InputError, ListedFile};
+use super::partitions::PathValue;
+use super::{InputError, InputSettings, ListedFile};
+use crate::data::RAW_JSON;
 
 /// Field metadata that marks a column of JSON text, which writers may pass on as JSON.
-pub(super) const JSON_MARK: (&str, &str) = ("batchscore:json", "true");
+pub(super) const JSON_MARK: (&str, &str) = (RAW_JSON, "true");
 
 /// What columns a file has, as far as it says.
 #[derive(Debug)]
 pub(super) struct FileColumns {
-    /// In the file's order.
+    /// In the file's order; behind them those that its path alone tells.
     pub columns: Vec<FileColumn>,
+    /// How many of them the file has itself.
+    pub own: usize,
     /// Whether the names are the file's own, or made up for lack of a header.
     pub named: bool,
     /// Whether a record may lack columns and have others: JSON.
@@ -28,13 +32,21 @@ pub(super) struct FileColumn {
     pub name: String,
     /// The type that its values have when nothing else is asked for.
     pub data_type: DataType,
+    /// Which of the file's path columns tells its values, in place of the file.
+    pub path: Option<usize>,
+}
+
+impl FileColumn {
+    fn new(name: String, data_type: DataType) -> FileColumn {
+        FileColumn { name, data_type, path: None }
+    }
 }
 
 impl FileColumns {
     /// Columns of text, by the header's names.
     pub(super) fn text(names: Vec<String>) -> FileColumns {
-        let columns = names.into_iter().map(|name| FileColumn { name, data_type: DataType::Utf8 }).collect();
-        FileColumns { columns, named: true, open_ended: false, doubt: None }
+        let columns = names.into_iter().map(|name| FileColumn::new(name, DataType::Utf8)).collect();
+        FileColumns::of(columns)
     }
 
     /// Columns of text without a header.
@@ -50,9 +62,40 @@ impl FileColumns {
 
     /// Typed columns.
     pub(super) fn typed(schema: &Schema) -> FileColumns {
-        let column = |field: &FieldRef| FileColumn { name: field.name().clone(), data_type: plain(field.data_type()) };
-        let columns = schema.fields().iter().map(column).collect();
-        FileColumns { columns, named: true, open_ended: false, doubt: None }
+        let column = |field: &FieldRef| FileColumn::new(field.name().clone(), plain(field.data_type()));
+        FileColumns::of(schema.fields().iter().map(column).collect())
+    }
+
+    fn of(columns: Vec<FileColumn>) -> FileColumns {
+        FileColumns { own: columns.len(), columns, named: true, open_ended: false, doubt: None }
+    }
+
+    /// The columns of this file as the job sees them: with those that its path tells, and by their new names.
+    ///
+    /// Where both the file and its path have a column, the path counts, as it does for Spark.
+    pub(super) fn shaped(mut self, file: &ListedFile, settings: &InputSettings) -> Result<FileColumns, InputError> {
+        for (index, column) in file.path_columns.iter().enumerate() {
+            let own = self.columns[..self.own].iter().position(|own| self.named && own.name == column.name);
+            match own {
+                Some(_) if column.value == PathValue::Absent => {}
+                Some(position) => {
+                    let own = &mut self.columns[position];
+                    (own.path, own.data_type) = (Some(index), column.data_type.clone());
+                }
+                None => self.columns.push(FileColumn {
+                    name: column.name.clone(),
+                    data_type: column.data_type.clone(),
+                    path: Some(index),
+                }),
+            }
+        }
+        settings.renames.apply(file, &mut self)?;
+        Ok(self)
+    }
+
+    /// A way to find columns by name.
+    pub(super) fn lookup<'a>(&'a self, file: &'a ListedFile) -> Lookup<'a> {
+        Lookup::new(file, self)
     }
 
     /// Whether both have the same names in the same places.
@@ -90,7 +133,7 @@ enum Position {
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(file: &'a ListedFile, columns: &'a FileColumns) -> Lookup<'a> {
+    fn new(file: &'a ListedFile, columns: &'a FileColumns) -> Lookup<'a> {
         let mut positions = HashMap::with_capacity(columns.columns.len());
         for (position, column) in columns.columns.iter().enumerate() {
             positions
@@ -107,7 +150,7 @@ impl<'a> Lookup<'a> {
             Some(Position::Once(position)) => Some(*position),
             Some(Position::Twice) => None,
             // Without a header a bare number is a position.
-            None if !self.columns.named => name.parse().ok().filter(|position| *position < self.columns.columns.len()),
+            None if !self.columns.named => name.parse().ok().filter(|position| *position < self.columns.own),
             None => None,
         }
     }
@@ -127,7 +170,7 @@ impl<'a> Lookup<'a> {
             format!(
                 "has no header, so column {name:?} cannot be found by name: say the positions of the model's columns with \
                  --features, such as --features 0,1; it has {} columns",
-                self.columns.columns.len()
+                self.columns.own
             )
         };
         Err(self.file.columns_error(problem))

@@ -66,6 +66,12 @@ pub(super) fn delimiter_from_name(name: &str) -> u8 {
     if tab { b'\t' } else { b',' }
 }
 
+/// How a file of text is compressed, as its name tells: `.gz`, `.zst` or nothing.
+pub(super) fn compression_suffix(format: InputFormat, name: &str) -> &'static str {
+    let suffix = &name[without_compression(name).len()..];
+    [".gz", ".zst"].into_iter().find(|known| format.is_text() && suffix.eq_ignore_ascii_case(known)).unwrap_or_default()
+}
+
 fn without_compression(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, last)) if last.eq_ignore_ascii_case("gz") || last.eq_ignore_ascii_case("zst") => stem,

@@ -42,10 +42,6 @@ impl JsonDecoder {
         JsonDecoder { plan, keys, index, sources }
     }
 
-    pub(super) fn plan(&self) -> &ColumnPlan {
-        &self.plan
-    }
-
     /// Turns records of `text` into columns.
     pub(super) fn decode(&self, text: &[u8], records: &[Range<u32>]) -> Result<Decoded, ArrowError> {
         decode_text(&self.plan, text, records, |record, columns| self.decode_record(record, columns))

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::format::compression_suffix;
+use super::partitions::{PathColumn, path_columns};
 use super::{InputError, InputFormat, InputSettings, snapshot};
 use crate::data::InputFile;
 use crate::storage::{Location, Pointer, Stores};
@@ -15,6 +18,8 @@ pub struct ListedFile {
     pub size: u64,
     /// How its records are written.
     pub format: InputFormat,
+    /// Columns that paths of the listing tell, and what this one says.
+    pub(super) path_columns: Arc<[PathColumn]>,
 }
 
 impl ListedFile {
@@ -40,6 +45,18 @@ pub struct Listing {
     pub total_bytes: u64,
 }
 
+impl Listing {
+    /// How many files there are of each format: `parquet`, `csv.gz`.
+    pub fn formats(&self) -> BTreeMap<String, u64> {
+        let mut formats = BTreeMap::new();
+        for file in &self.files {
+            let name = format!("{}{}", file.format, compression_suffix(file.format, &file.file.name));
+            *formats.entry(name).or_insert(0) += 1;
+        }
+        formats
+    }
+}
+
 /// Finds the files that the pointers mean.
 pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
     settings.check()?;
@@ -47,9 +64,13 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
     for pointer in pointers {
         let registered = stores.registered(pointer)?;
         let first = listing.files.len();
-        let entries: Vec<_> = stores.list(pointer)?.collect::<Result<_, _>>()?;
-        let is_named = matches!(&entries[..], [only] if pointer.to_string().ends_with(&only.name));
+        let entries = stores.list(pointer)?;
+        let is_named = entries.is_file();
+        if let Some(input_type) = settings.input_type {
+            input_type.check(pointer, is_named)?;
+        }
         for entry in entries {
+            let entry = entry?;
             let Some(format) = settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {
                 if is_named {
                     return Err(InputError::UnknownFormat { name: entry.name });
@@ -59,7 +80,8 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
             };
             listing.total_bytes += entry.size;
             let file = Arc::new(InputFile { index: listing.files.len(), name: entry.name });
-            listing.files.push(ListedFile { file, location: entry.location, size: entry.size, format });
+            let path_columns = Arc::default();
+            listing.files.push(ListedFile { file, location: entry.location, size: entry.size, format, path_columns });
         }
         if let (Some(data), Pointer::Registered { name, .. }, Some(file)) =
             (registered, pointer, listing.files.get(first))
@@ -69,6 +91,10 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
     }
     if listing.files.is_empty() {
         return Err(InputError::NoFiles { skipped: listing.skipped });
+    }
+    let path_columns = path_columns(listing.files.iter().map(|file| file.file.name.as_str()));
+    for (file, columns) in listing.files.iter_mut().zip(path_columns) {
+        file.path_columns = columns;
     }
     Ok(listing)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! list(pointers)   -> Listing      files in the order of the results, each with its format
 //! ColumnPlan::new  -> ColumnPlan   what each record brings, from the scorer's needs and the first file
-//! open(file, plan) -> Vec<Part>    one for text and Arrow, one for each row group of Parquet
+//! open(file, plan) -> OpenedFile   its parts: one for text and Arrow, one for each row group of Parquet
 //! Part::next_block -> RawBlock     in order: whole records, counted and cut at mini-batch boundaries
 //! RawBlock::decode -> Block        on any thread: columns in the types that the model takes
 //! ```
@@ -20,19 +20,29 @@ mod convert;
 mod csv;
 mod decimal;
 mod error;
+mod feature_choice;
 mod file_columns;
+mod filter;
 mod format;
+mod header;
+mod input_type;
 mod json_lines;
 mod listing;
 mod number;
 mod parquet_file;
+mod partitions;
 mod plan;
 mod raw_block;
+mod reading;
+mod renames;
+mod row_groups;
+mod sample;
 mod scanner;
 mod settings;
 mod snapshot;
 mod source;
 mod text_column;
+mod text_content;
 mod text_decode;
 mod text_part;
 
@@ -40,10 +50,14 @@ mod text_part;
 mod tests;
 
 pub use error::InputError;
+pub use filter::Filter;
 pub use format::InputFormat;
+pub use input_type::InputType;
 pub use listing::{ListedFile, Listing, list};
 pub use plan::ColumnPlan;
 pub use raw_block::RawBlock;
+pub use renames::Renames;
+pub use sample::Sample;
 pub use settings::{Header, InputSettings, Keep};
 pub use snapshot::columns;
-pub use source::{Part, open};
+pub use source::{OpenedFile, Part, PassedOver, open};

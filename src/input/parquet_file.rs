@@ -10,8 +10,10 @@ use parquet::file::metadata::{ParquetStatisticsPolicy, RowGroupMetaData};
 use super::chunk_source::ChunkSource;
 use super::columnar::{ColumnarBinding, ColumnarPart, Opened, Progress, Sizing, fixed_bytes};
 use super::file_columns::FileColumns;
-use super::plan::ColumnPlan;
 use super::raw_block::calmly;
+use super::reading::Sources;
+use super::row_groups::RowGroupBounds;
+use super::source::PassedOver;
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
 
@@ -22,17 +24,18 @@ pub(super) struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// Reads the footer.
-    pub(super) fn open(file: &ListedFile) -> Result<ParquetFile, InputError> {
-        Self::over(file, ChunkSource::open(&file.location)?)
+    /// Reads the footer, with the statistics of columns if they are needed.
+    pub(super) fn open(file: &ListedFile, statistics: bool) -> Result<ParquetFile, InputError> {
+        Self::over(file, ChunkSource::open(&file.location)?, statistics)
     }
 
     /// Reads the footer from a source.
-    pub(super) fn over(file: &ListedFile, source: ChunkSource) -> Result<ParquetFile, InputError> {
+    pub(super) fn over(file: &ListedFile, source: ChunkSource, statistics: bool) -> Result<ParquetFile, InputError> {
         let load = |skip_hints| {
             let skip = ParquetStatisticsPolicy::SkipAll;
+            let of_columns = if statistics { ParquetStatisticsPolicy::KeepAll } else { skip.clone() };
             let options = ArrowReaderOptions::new()
-                .with_column_stats_policy(skip.clone())
+                .with_column_stats_policy(of_columns)
                 .with_encoding_stats_policy(skip.clone())
                 .with_size_stats_policy(skip)
                 .with_skip_arrow_metadata(skip_hints);
@@ -54,18 +57,27 @@ impl ParquetFile {
         FileColumns::typed(self.metadata.schema())
     }
 
-    /// One part for each row group, in order.
+    /// One part for each row group that may have items, in order, and what the filter passes over.
     pub(super) fn parts(
         self,
         file: &ListedFile,
-        plan: &Arc<ColumnPlan>,
-        sources: &[usize],
+        binding: ColumnarBinding,
+        sources: &Sources,
         size: MiniBatchSize,
-    ) -> Result<Vec<ColumnarPart>, InputError> {
-        let binding = Arc::new(ColumnarBinding::new(plan, sources));
+    ) -> Result<(Vec<ColumnarPart>, PassedOver), InputError> {
+        let filter = binding.reading().filter.as_ref();
+        let bounds = filter.map(|filter| RowGroupBounds::new(&self.metadata, filter, &sources.filter));
+        let wanted: Vec<bool> = (0..self.metadata.metadata().num_row_groups())
+            .map(|group| match (filter, &bounds) {
+                (Some(filter), Some(bounds)) => filter.may_take(&bounds.of_group(group)),
+                _ => true,
+            })
+            .collect();
+        let binding = Arc::new(binding);
         let shared = Arc::new(self);
         let metadata = Arc::clone(shared.metadata.metadata());
         let mut parts = Vec::with_capacity(metadata.num_row_groups());
+        let mut passed_over = PassedOver::default();
         let mut first_row: u64 = 0;
         let mut bytes_left = file.size;
         for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -73,6 +85,12 @@ impl ParquetFile {
             let last_row = last_row.ok_or_else(|| file.unreadable("its footer gives impossible numbers of rows"))?;
             let bytes = u64::try_from(group.compressed_size()).unwrap_or(0).min(bytes_left);
             bytes_left -= bytes;
+            if !wanted[index] {
+                passed_over.row_groups += 1;
+                passed_over.records += last_row - first_row;
+                first_row = last_row;
+                continue;
+            }
             let (shared, reads) = (Arc::clone(&shared), Arc::clone(&binding));
             parts.push(ColumnarPart::new(
                 &file.file,
@@ -84,7 +102,7 @@ impl ParquetFile {
             ));
             first_row = last_row;
         }
-        Ok(parts)
+        Ok((parts, passed_over))
     }
 
     fn open_group(&self, index: usize, projection: &[usize], size: MiniBatchSize) -> Result<Opened, String> {

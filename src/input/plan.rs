@@ -1,14 +1,16 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::error::show;
-use super::file_columns::{FileColumn, FileColumns, JSON_MARK, Lookup};
-use super::{InputError, InputFormat, InputSettings, Keep, ListedFile, Listing, convert, source};
-use crate::data::{ElementType, FeatureNeeds, NamedFeature};
+use super::feature_choice::{named_positions, table_positions};
+use super::file_columns::{FileColumn, FileColumns, JSON_MARK};
+use super::header::HeaderHints;
+use super::reading::{FilterReading, constant};
+use super::{InputError, InputFormat, InputSettings, Keep, ListedFile, Listing, convert, filter, source};
+use crate::data::{ElementType, FeatureNeeds};
 
-/// What each record brings: the columns that the scorer takes, then those that are kept.
+/// What each record brings: the columns that the scorer takes, then the key if there is one, then those that are kept.
 ///
 /// It is decided once, from what the scorer needs, the settings, and the header or schema of the first file that has
 /// one; every file is then bound to it.
@@ -16,10 +18,15 @@ use crate::data::{ElementType, FeatureNeeds, NamedFeature};
 pub struct ColumnPlan {
     columns: Vec<PlannedColumn>,
     feature_count: usize,
+    has_key: bool,
     schema: SchemaRef,
+    /// The columns that the filter looks at, as text where the file has text.
+    filter_columns: Vec<PlannedColumn>,
     /// The columns of the first file, and whether it named them itself.
     first_names: Vec<String>,
     first_named: bool,
+    /// How many columns the first file has itself.
+    first_own: usize,
     doubt: Option<String>,
 }
 
@@ -77,9 +84,12 @@ impl ColumnPlan {
     pub fn new(needs: &FeatureNeeds, settings: &InputSettings, listing: &Listing) -> Result<ColumnPlan, InputError> {
         let hints = HeaderHints::of_needs(needs, settings);
         let mut first_error = None;
-        for file in &listing.files {
+        // Files that the filter passes over need not be readable; their columns are asked for if there are no others.
+        let passed_over = |file: &&ListedFile| FilterReading::passes_over(file, settings);
+        let (last, first): (Vec<_>, Vec<_>) = listing.files.iter().partition(passed_over);
+        for file in first.into_iter().chain(last) {
             match source::columns_of(file, settings, &hints) {
-                Ok(columns) if !columns.columns.is_empty() => return Self::from_file(needs, settings, file, &columns),
+                Ok(columns) if columns.own > 0 => return Self::from_file(needs, settings, file, &columns),
                 Ok(_) => {
                     first_error.get_or_insert(InputError::Empty { file: file.file.name.clone() });
                 }
@@ -97,28 +107,41 @@ impl ColumnPlan {
         file: &ListedFile,
         columns: &FileColumns,
     ) -> Result<ColumnPlan, InputError> {
-        let lookup = Lookup::new(file, columns);
-        let json = file.format == InputFormat::JsonLines;
-        let native = |position: usize| Wanted::As { data_type: columns.columns[position].data_type.clone(), json };
-        let kept = match &settings.keep {
-            Keep::None => Vec::new(),
-            Keep::Columns(names) => names.iter().map(|name| lookup.need(name)).collect::<Result<_, _>>()?,
-            Keep::All => (0..columns.columns.len()).collect(),
+        let lookup = columns.lookup(file);
+        let native = |position: usize| {
+            let FileColumn { data_type, path, .. } = &columns.columns[position];
+            let json = file.format == InputFormat::JsonLines && path.is_none();
+            Wanted::As { data_type: data_type.clone(), json }
         };
+        let find = |name: &String, setting: &str| lookup.need(name).map_err(|error| error.asked_for_by(setting));
+        let key = settings.key.as_ref().map(|name| find(name, "--key")).transpose()?;
+        let named: Vec<usize> = match &settings.keep {
+            Keep::Columns(names) => names.iter().map(|name| lookup.need(name)).collect::<Result<_, _>>()?,
+            Keep::None | Keep::All => Vec::new(),
+        };
+        let kept: Vec<usize> = match &settings.keep {
+            Keep::All => (0..columns.columns.len()).collect(),
+            Keep::None | Keep::Columns(_) => named.clone(),
+        };
+        let kept =
+            key.into_iter().chain(kept.into_iter().filter(|position| Some(*position) != key)).collect::<Vec<_>>();
+        let named: Vec<usize> = key.into_iter().chain(named).collect();
         let features: Vec<(usize, Wanted, Option<&str>)> = match needs {
             FeatureNeeds::Named(named) => named_positions(named, settings, &lookup, file)?
                 .into_iter()
                 .zip(named)
                 .map(|(position, need)| (position, Wanted::Element(need.element), Some(need.name.as_str())))
                 .collect(),
-            FeatureNeeds::Table { element, count } => table_positions(*count, settings, &lookup, file, columns, &kept)?
-                .into_iter()
-                .map(|position| (position, Wanted::Element(*element), None))
-                .collect(),
+            FeatureNeeds::Table { element, count } => {
+                table_positions(*count, settings, &lookup, file, columns, &named)?
+                    .into_iter()
+                    .map(|position| (position, Wanted::Element(*element), None))
+                    .collect()
+            }
             FeatureNeeds::Anything => {
                 let positions = match &settings.features {
                     Some(names) => names.iter().map(|name| lookup.need(name)).collect::<Result<_, _>>()?,
-                    None => (0..columns.columns.len()).collect::<Vec<_>>(),
+                    None => (0..columns.own).collect::<Vec<_>>(),
                 };
                 positions.into_iter().map(|position| (position, native(position), None)).collect()
             }
@@ -128,20 +151,35 @@ impl ColumnPlan {
         let mut fields = Vec::with_capacity(planned.capacity());
         let all = features.into_iter().chain(kept.into_iter().map(|position| (position, native(position), None)));
         for (position, wanted, called) in all {
-            let FileColumn { name, data_type } = &columns.columns[position];
+            let FileColumn { name, data_type, path } = &columns.columns[position];
             fields.push(wanted.field(called.unwrap_or(name)));
             let column = PlannedColumn { name: name.clone(), position, wanted };
-            if !columns.open_ended && file.format != InputFormat::Csv && !convert::suits(data_type, &column.wanted) {
-                return Err(file.columns_error(unsuited(&column, data_type)));
+            match path {
+                Some(path) => drop(constant(file, *path, &column)?),
+                None => refuse_unsuited(&column, data_type, file, columns)?,
             }
             planned.push(column);
+        }
+        let mut filter_columns = Vec::new();
+        if let Some(filter) = &settings.filter {
+            for (index, column) in filter.columns().iter().enumerate() {
+                let position = find(&column.name, "--where")?;
+                let FileColumn { data_type, path, .. } = &columns.columns[position];
+                if path.is_none() && !file.format.is_text() {
+                    filter::check(filter, index, data_type).map_err(|problem| file.columns_error(problem))?;
+                }
+                filter_columns.push(PlannedColumn { name: column.name.clone(), position, wanted: native(position) });
+            }
         }
         Ok(ColumnPlan {
             columns: planned,
             feature_count,
+            has_key: key.is_some(),
             schema: Arc::new(Schema::new(fields)),
+            filter_columns,
             first_names: columns.names(),
             first_named: columns.named,
+            first_own: columns.own,
             doubt: columns.doubt.clone(),
         })
     }
@@ -151,19 +189,46 @@ impl ColumnPlan {
         self.doubt.as_deref()
     }
 
-    /// The plan for the features alone.
+    /// The plan for the features of all records.
     pub fn without_kept(&self) -> ColumnPlan {
+        let features: Vec<usize> = (0..self.feature_count).collect();
+        ColumnPlan { has_key: false, filter_columns: Vec::new(), ..self.part(&features) }
+    }
+
+    /// The plan for some of its columns, of which as many are features as were before.
+    pub(super) fn part(&self, columns: &[usize]) -> ColumnPlan {
         ColumnPlan {
-            columns: self.columns[..self.feature_count].to_vec(),
-            feature_count: self.feature_count,
-            schema: Arc::new(Schema::new(self.schema.fields()[..self.feature_count].to_vec())),
+            columns: columns.iter().map(|column| self.columns[*column].clone()).collect(),
+            feature_count: columns.iter().filter(|column| **column < self.feature_count).count(),
+            has_key: self.has_key,
+            schema: Arc::new(Schema::new(
+                columns.iter().map(|column| Arc::clone(&self.schema.fields()[*column])).collect::<Vec<_>>(),
+            )),
+            filter_columns: self.filter_columns.clone(),
             first_names: self.first_names.clone(),
             first_named: self.first_named,
+            first_own: self.first_own,
             doubt: None,
         }
     }
 
-    /// The columns of every block: features, then kept columns.
+    /// A plan for other columns of the same files, none of which is a feature.
+    pub(super) fn with_columns(&self, columns: Vec<PlannedColumn>) -> ColumnPlan {
+        let fields: Vec<Field> = columns.iter().map(|column| column.wanted.field(&column.name)).collect();
+        ColumnPlan {
+            columns,
+            feature_count: 0,
+            has_key: false,
+            schema: Arc::new(Schema::new(fields)),
+            filter_columns: Vec::new(),
+            first_names: self.first_names.clone(),
+            first_named: self.first_named,
+            first_own: self.first_own,
+            doubt: None,
+        }
+    }
+
+    /// The columns of every block: features, then the key, then kept columns.
     pub fn record_schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -173,7 +238,12 @@ impl ColumnPlan {
         self.feature_count
     }
 
-    /// The columns that are kept.
+    /// Which column is the key.
+    pub fn key(&self) -> Option<usize> {
+        self.has_key.then_some(self.feature_count)
+    }
+
+    /// The columns that are passed on: the key and those that are kept.
     pub fn kept_schema(&self) -> SchemaRef {
         let kept: Vec<_> = self.schema.fields()[self.feature_count..].to_vec();
         Arc::new(Schema::new(kept))
@@ -181,6 +251,16 @@ impl ColumnPlan {
 
     pub(super) fn columns(&self) -> &[PlannedColumn] {
         &self.columns
+    }
+
+    /// The columns that the filter looks at, in its order.
+    pub(super) fn filter_columns(&self) -> &[PlannedColumn] {
+        &self.filter_columns
+    }
+
+    /// Whether the first file named its columns.
+    pub(super) fn first_named(&self) -> bool {
+        self.first_named
     }
 
     /// Bytes that a record takes in columns of fixed width.
@@ -195,12 +275,12 @@ impl ColumnPlan {
 
     /// For each column of the plan, where it stands in this file; `None` where a file that may leave columns out does.
     pub(super) fn bind(&self, file: &ListedFile, columns: &FileColumns) -> Result<Vec<Option<usize>>, InputError> {
-        let lookup = Lookup::new(file, columns);
+        let lookup = columns.lookup(file);
         let by_position = if self.first_named && columns.named {
             // Names may repeat as long as the columns are the first file's.
             columns.same_names(&self.first_names)
         } else {
-            let (have, want) = (columns.columns.len(), self.first_names.len());
+            let (have, want) = (columns.own, self.first_own);
             if have != want {
                 let problem = format!(
                     "has {have} columns, but the first file has {want}, and without names they are told by position"
@@ -211,24 +291,32 @@ impl ColumnPlan {
         };
         let mut sources = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
-            let may_lack = columns.open_ended && (index >= self.feature_count || columns.columns.is_empty());
+            let may_lack = columns.open_ended && (index >= self.feature_count || columns.own == 0);
             let position = match by_position {
                 true => Some(column.position),
                 false if may_lack => lookup.find(&column.name),
                 false => Some(lookup.need(&column.name)?),
             };
             if let Some(position) = position
-                && !columns.open_ended
-                && file.format != InputFormat::Csv
+                && columns.columns[position].path.is_none()
             {
-                let data_type = &columns.columns[position].data_type;
-                if !convert::suits(data_type, &column.wanted) {
-                    return Err(file.columns_error(unsuited(column, data_type)));
-                }
+                refuse_unsuited(column, &columns.columns[position].data_type, file, columns)?;
             }
             sources.push(position);
         }
         Ok(sources)
+    }
+}
+
+fn refuse_unsuited(
+    column: &PlannedColumn,
+    data_type: &DataType,
+    file: &ListedFile,
+    columns: &FileColumns,
+) -> Result<(), InputError> {
+    match columns.open_ended || file.format == InputFormat::Csv || convert::suits(data_type, &column.wanted) {
+        true => Ok(()),
+        false => Err(file.columns_error(unsuited(column, data_type))),
     }
 }
 
@@ -242,106 +330,5 @@ fn unsuited(column: &PlannedColumn, data_type: &DataType) -> String {
         Wanted::As { data_type: first, .. } => {
             format!("column {:?} has type {data_type}, but {first} in the first file", column.name)
         }
-    }
-}
-
-/// The columns of a model that takes several inputs.
-fn named_positions(
-    named: &[NamedFeature],
-    settings: &InputSettings,
-    lookup: &Lookup<'_>,
-    file: &ListedFile,
-) -> Result<Vec<usize>, InputError> {
-    match &settings.features {
-        None => named.iter().map(|need| lookup.need(&need.name)).collect(),
-        Some(features) if features.len() == named.len() => features.iter().map(|name| lookup.need(name)).collect(),
-        Some(features) => Err(file.columns_error(format!(
-            "the model takes {} columns ({}), but --features names {}",
-            named.len(),
-            show::names(named.iter().map(|need| &need.name)),
-            features.len()
-        ))),
-    }
-}
-
-/// The columns of a model that takes a table.
-fn table_positions(
-    count: Option<usize>,
-    settings: &InputSettings,
-    lookup: &Lookup<'_>,
-    file: &ListedFile,
-    columns: &FileColumns,
-    kept: &[usize],
-) -> Result<Vec<usize>, InputError> {
-    let all = columns.columns.len();
-    if let Some(features) = &settings.features {
-        if let Some(count) = count.filter(|count| *count != features.len()) {
-            let problem = format!("the model takes {count} columns, but --features names {}", features.len());
-            return Err(file.columns_error(problem));
-        }
-        return features.iter().map(|name| lookup.need(name)).collect();
-    }
-    let without_kept = || {
-        let kept: HashSet<usize> = match settings.keep {
-            Keep::All => HashSet::new(),
-            _ => kept.iter().copied().collect(),
-        };
-        (0..all).filter(|position| !kept.contains(position)).collect::<Vec<_>>()
-    };
-    match count {
-        None => Ok(without_kept()),
-        Some(count) if count == all => Ok((0..all).collect()),
-        Some(count) => Some(without_kept()).filter(|rest| rest.len() == count).ok_or_else(|| {
-            let have = show::names(columns.columns.iter().map(|column| &column.name));
-            file.columns_error(format!(
-                "the model takes {count} columns, but the data has {all} ({have}): say which of them, in the model's \
-                 order, with --features"
-            ))
-        }),
-    }
-}
-
-/// What helps to tell a header from data.
-#[derive(Debug)]
-pub(super) struct HeaderHints {
-    /// Names that a header would have.
-    pub names: HashSet<String>,
-    /// Whether the model takes numbers, so that a record without any is of no use.
-    pub numeric: bool,
-}
-
-impl HeaderHints {
-    /// Nothing is known.
-    pub(super) fn none() -> HeaderHints {
-        HeaderHints { names: HashSet::new(), numeric: false }
-    }
-
-    fn of_needs(needs: &FeatureNeeds, settings: &InputSettings) -> HeaderHints {
-        let mut names: HashSet<String> = settings.features.iter().flatten().cloned().collect();
-        if let Keep::Columns(kept) = &settings.keep {
-            names.extend(kept.iter().cloned());
-        }
-        let numeric = match needs {
-            FeatureNeeds::Named(named) => {
-                names.extend(named.iter().map(|need| need.name.clone()));
-                named.iter().any(|need| need.element != ElementType::String)
-            }
-            FeatureNeeds::Table { element, .. } => *element != ElementType::String,
-            FeatureNeeds::Anything => false,
-        };
-        HeaderHints { names, numeric }
-    }
-
-    /// For files after the first: they look like it.
-    pub(super) fn of_plan(plan: &ColumnPlan) -> HeaderHints {
-        let names = if plan.first_named {
-            plan.columns.iter().map(|column| column.name.clone()).collect()
-        } else {
-            HashSet::new()
-        };
-        let numeric = plan.columns[..plan.feature_count]
-            .iter()
-            .any(|column| matches!(column.wanted, Wanted::Element(element) if element != ElementType::String));
-        HeaderHints { names, numeric }
     }
 }

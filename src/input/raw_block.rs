@@ -4,14 +4,16 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
+use serde_json::Value;
 
 use super::columnar::ColumnsContent;
 use super::convert::BadValue;
-use super::csv::CsvDecoder;
-use super::json_lines::JsonDecoder;
 use super::plan::ColumnPlan;
+use super::reading::Reading;
+pub(super) use super::text_content::{TextContent, TextDecoder};
 use crate::caught::caught;
 use crate::data::{Block, Cuts, ErrorRecord, InputFile, RowNumbers, Stage};
+use crate::policy::MiniBatchSize;
 
 /// Consecutive records of one file, found but not decoded yet.
 ///
@@ -30,31 +32,8 @@ pub(super) enum Content {
     Text(TextContent),
     /// Records as columns of the file's types.
     Columns(ColumnsContent),
-    /// Records that cannot be read.
-    Lost { cause: String, schema: SchemaRef, feature_count: usize },
-}
-
-/// Text and where the records lie in it.
-pub(super) struct TextContent {
-    pub text: Vec<u8>,
-    pub records: Vec<Range<u32>>,
-    pub decoder: TextDecoder,
-}
-
-/// What turns records of text into columns.
-#[derive(Clone)]
-pub(super) enum TextDecoder {
-    Csv(Arc<CsvDecoder>),
-    Json(Arc<JsonDecoder>),
-}
-
-impl TextDecoder {
-    pub(super) fn plan(&self) -> &ColumnPlan {
-        match self {
-            TextDecoder::Csv(decoder) => decoder.plan(),
-            TextDecoder::Json(decoder) => decoder.plan(),
-        }
-    }
+    /// Records that cannot be read, so many of which would be items.
+    Lost { cause: String, schema: SchemaRef, feature_count: usize, items: u64 },
 }
 
 /// Columns of a block as the plan wants them, and the records that did not get into them.
@@ -63,10 +42,12 @@ pub(super) struct Decoded {
     pub columns: Vec<ArrayRef>,
     /// How long they are.
     pub len: usize,
-    /// The records that they hold, counted from the start of the block; `None` is all of them.
+    /// The records that they hold, counted from the start of the block, rising; `None` is all of them.
     pub kept: Option<Vec<u64>>,
-    /// The other records, rising, and why they failed.
+    /// Records that failed, rising, and why.
     pub failed: Vec<(u64, String)>,
+    /// How many of the other records are no items.
+    pub passed_over: u64,
     /// Values that turned out not to fit, by position in `columns`.
     pub bad: Vec<(usize, Vec<BadValue>)>,
 }
@@ -81,7 +62,8 @@ impl RawBlock {
         input_bytes: u64,
     ) -> RawBlock {
         let schema = Arc::clone(plan.record_schema());
-        let content = Content::Lost { cause, schema, feature_count: plan.feature_count() };
+        let items = span.end - span.start;
+        let content = Content::Lost { cause, schema, feature_count: plan.feature_count(), items };
         RawBlock { file: Arc::clone(file), span, cuts: Cuts::Every(1), input_bytes, content }
     }
 
@@ -111,44 +93,97 @@ impl RawBlock {
 
     /// Turns the records into columns. What cannot be turned becomes a failure of its row; nothing here fails as a whole.
     pub fn decode(self) -> Block {
-        let RawBlock { file, span, cuts, content, .. } = self;
-        let (schema, feature_count) = match &content {
+        match &self.content {
+            Content::Lost { cause, schema, feature_count, items } => {
+                let failure = self.failure(self.span.start, *items, Stage::Read, cause.clone());
+                self.without_records(schema, *feature_count, failure)
+            }
             Content::Text(content) => {
-                let plan = content.decoder.plan();
-                (Arc::clone(plan.record_schema()), plan.feature_count())
+                let decoded = calmly(|| content.decode(self.span.start));
+                self.finish(content.decoder.reading(), decoded, |record| content.key(record))
             }
-            Content::Columns(content) => (Arc::clone(content.plan().record_schema()), content.plan().feature_count()),
-            Content::Lost { schema, feature_count, .. } => (Arc::clone(schema), *feature_count),
-        };
-        let (stage, decoded) = match content {
-            Content::Lost { cause, .. } => (Stage::Read, Err(cause)),
-            Content::Text(content) => (
-                Stage::Decode,
-                calmly(|| match &content.decoder {
-                    TextDecoder::Csv(decoder) => decoder.decode(&content.text, &content.records),
-                    TextDecoder::Json(decoder) => decoder.decode(&content.text, &content.records),
-                }),
-            ),
-            Content::Columns(content) => (Stage::Decode, calmly(|| content.decode())),
-        };
-        let table = decoded.and_then(|decoded| {
-            table(decoded, &schema, span.start, span.end - span.start).map_err(|error| error.to_string())
-        });
-        let failure = |row, items, stage, cause| {
-            let file = Arc::clone(&file);
-            ErrorRecord { file, row: Some(row), items, stage, attempts: 0, cause }
-        };
-        let (records, rows, failures) = match table {
-            Ok(Table { records, rows, failed }) => {
-                let failures = failed.into_iter().map(|(row, cause)| failure(row, 1, Stage::Decode, cause)).collect();
-                (records, rows, failures)
+            Content::Columns(content) => {
+                let decoded = calmly(|| content.decode(self.span.start));
+                self.finish(content.reading(), decoded, |record| content.key(record))
             }
+        }
+    }
+
+    fn finish(&self, reading: &Reading, decoded: Result<Decoded, String>, key: impl Fn(u64) -> Option<Value>) -> Block {
+        let plan = reading.plan();
+        let table = decoded.and_then(|decoded| table(decoded, reading, &self.span).map_err(|error| error.to_string()));
+        let Table { records, rows, failed, passed_over } = match table {
+            Ok(table) => table,
             Err(cause) => {
-                let all = failure(span.start, span.end - span.start, stage, cause);
-                (RecordBatch::new_empty(schema), RowNumbers::From(span.start), vec![all])
+                let failure = self.failure(self.span.start, self.span.end - self.span.start, Stage::Decode, cause);
+                return self.without_records(plan.record_schema(), plan.feature_count(), failure);
             }
         };
-        Block { file, span, records, feature_count, rows, failures, cuts }
+        let cuts = match reading.selects() {
+            true => self.cuts_among(&rows, records.num_rows(), &failed, reading.size),
+            false => self.cuts.clone(),
+        };
+        let failure = |(row, cause)| ErrorRecord {
+            key: key(row - self.span.start),
+            ..self.failure(row, 1, Stage::Decode, cause)
+        };
+        Block {
+            file: Arc::clone(&self.file),
+            span: self.span.clone(),
+            records,
+            feature_count: plan.feature_count(),
+            key: plan.key(),
+            rows,
+            failures: failed.into_iter().map(failure).collect(),
+            passed_over,
+            cuts,
+        }
+    }
+
+    fn without_records(&self, schema: &SchemaRef, feature_count: usize, failure: ErrorRecord) -> Block {
+        Block {
+            file: Arc::clone(&self.file),
+            span: self.span.clone(),
+            records: RecordBatch::new_empty(Arc::clone(schema)),
+            feature_count,
+            key: None,
+            rows: RowNumbers::From(self.span.start),
+            passed_over: self.span.end - self.span.start - failure.items,
+            failures: vec![failure],
+            cuts: self.cuts.clone(),
+        }
+    }
+
+    fn failure(&self, row: u64, items: u64, stage: Stage, cause: String) -> ErrorRecord {
+        ErrorRecord { file: Arc::clone(&self.file), row: Some(row), key: None, items, stage, attempts: 0, cause }
+    }
+
+    /// Where mini-batches begin when only some records are items: they are as large as they would be of these alone.
+    fn cuts_among(&self, rows: &RowNumbers, len: usize, failed: &[(u64, String)], size: MiniBatchSize) -> Cuts {
+        let mut items: Vec<u64> = (0..len).map(|record| rows.get(record)).collect();
+        items.extend(failed.iter().map(|(row, _)| *row));
+        items.sort_unstable();
+        let mut starts = vec![self.span.start];
+        match (&self.cuts, size, &self.content) {
+            (Cuts::Every(every), ..) => {
+                // A mini-batch is not larger than all the items, so that it fits the platform's sizes.
+                starts.extend(items.iter().step_by((*every).min(items.len().max(1) as u64) as usize).skip(1));
+            }
+            (Cuts::At(_), MiniBatchSize::Bytes(limit), Content::Text(content)) => {
+                let mut bytes = 0;
+                for (index, row) in items.iter().enumerate() {
+                    let record = &content.records[(row - self.span.start) as usize];
+                    let length = u64::from(record.end - record.start);
+                    bytes += length;
+                    if bytes > limit && index > 0 {
+                        starts.push(*row);
+                        bytes = length;
+                    }
+                }
+            }
+            (Cuts::At(_), ..) => return self.cuts.clone(),
+        }
+        Cuts::At(starts)
     }
 }
 
@@ -156,20 +191,25 @@ struct Table {
     records: RecordBatch,
     rows: RowNumbers,
     failed: Vec<(u64, String)>,
+    passed_over: u64,
 }
 
 /// Puts columns together and takes out the records that have a bad value in any of them.
-fn table(decoded: Decoded, schema: &SchemaRef, first_row: u64, span: u64) -> Result<Table, ArrowError> {
-    let Decoded { columns, len, kept, mut failed, bad } = decoded;
+fn table(decoded: Decoded, reading: &Reading, span: &Range<u64>) -> Result<Table, ArrowError> {
+    let Decoded { columns, len, kept, mut failed, passed_over, bad } = decoded;
+    let columns = reading.with_constants(columns, len)?;
+    let (schema, first_row) = (reading.plan().record_schema(), span.start);
     let options = RecordBatchOptions::new().with_row_count(Some(len));
     let bad: Vec<_> = bad.into_iter().filter(|(_, values)| !values.is_empty()).collect();
     if bad.is_empty() {
         let records = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
         let rows = match kept {
-            Some(kept) if (len as u64) < span => RowNumbers::Listed(kept.into_iter().map(|r| first_row + r).collect()),
+            Some(kept) if (len as u64) < span.end - span.start => {
+                RowNumbers::Listed(kept.into_iter().map(|r| first_row + r).collect())
+            }
             _ => RowNumbers::From(first_row),
         };
-        return Ok(Table { records, rows, failed: numbered(failed, first_row) });
+        return Ok(Table { records, rows, failed: numbered(failed, first_row), passed_over });
     }
     let record_at = |index: usize| kept.as_ref().map_or(index as u64, |kept| kept[index]);
     let mut cause_of: Vec<Option<String>> = vec![None; len];
@@ -189,7 +229,7 @@ fn table(decoded: Decoded, schema: &SchemaRef, first_row: u64, span: u64) -> Res
     let (_, columns, len) = filter_record_batch(&all, &good)?.into_parts();
     let options = RecordBatchOptions::new().with_row_count(Some(len));
     let records = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
-    Ok(Table { records, rows: RowNumbers::Listed(rows), failed: numbered(failed, first_row) })
+    Ok(Table { records, rows: RowNumbers::Listed(rows), failed: numbered(failed, first_row), passed_over })
 }
 
 fn numbered(failed: Vec<(u64, String)>, first_row: u64) -> Vec<(u64, String)> {

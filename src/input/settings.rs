@@ -1,4 +1,4 @@
-use super::{InputError, InputFormat};
+use super::{Filter, InputError, InputFormat, InputType, Renames, Sample};
 use crate::policy::MiniBatchSize;
 
 /// Whether the first record of a delimited text file names the columns.
@@ -27,25 +27,55 @@ pub enum Keep {
     All,
 }
 
-/// How input files are read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How input files are read, and which of their records are items.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct InputSettings {
+    /// What the pointers must be, if the user says so.
+    pub input_type: Option<InputType>,
     /// The format of all files; `None` goes by each file's extension.
     pub format: Option<InputFormat>,
     /// Whether delimited text has a header.
     pub header: Header,
     /// What separates fields; `None` is a tab for `.tsv` and a comma otherwise.
     pub delimiter: Option<u8>,
+    /// Other names for columns of the data; all that follows knows columns by their new names.
+    pub renames: Renames,
     /// The columns that the model takes, in its order; `None` takes them by the model's names, or all in the data's order.
     /// A column of a file without header is called by its position from 0, or `column_0`, `column_1`, ...
     pub features: Option<Vec<String>>,
     /// The columns to pass on.
     pub keep: Keep,
+    /// The column that tells records apart: it is passed on before those of `keep`, and stands in error records.
+    pub key: Option<String>,
+    /// Which records are items by what is in them.
+    pub filter: Option<Filter>,
+    /// Which records are items by chance.
+    pub sample: Option<Sample>,
+    /// How many items there are at most: the first ones of those that `filter` and `sample` take.
+    pub limit: Option<u64>,
     /// Where mini-batches are cut.
     pub mini_batch_size: MiniBatchSize,
 }
 
 impl InputSettings {
+    /// The same for all records of other data: nothing is picked out and nothing is passed on.
+    pub fn for_all_records(&self) -> InputSettings {
+        InputSettings {
+            input_type: None,
+            keep: Keep::None,
+            key: None,
+            filter: None,
+            sample: None,
+            limit: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether only some of the records are items.
+    pub fn selects(&self) -> bool {
+        self.filter.is_some() || self.sample.is_some()
+    }
+
     /// Refuses what could not work with any file.
     pub fn check(&self) -> Result<(), InputError> {
         match self.delimiter {

@@ -1,6 +1,6 @@
 //! What the columns of data are, kept when it is registered, and whether it still has them.
 
-use super::plan::HeaderHints;
+use super::header::HeaderHints;
 use super::{InputError, InputSettings, ListedFile, Listing, source};
 use crate::storage::RegisteredData;
 

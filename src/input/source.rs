@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use super::columnar::ColumnarPart;
-use super::csv::{self, CsvDecoder};
-use super::error::show;
+use super::columnar::{ColumnarBinding, ColumnarPart};
 use super::file_columns::FileColumns;
 use super::format::delimiter_from_name;
-use super::json_lines::{self, JsonDecoder};
-use super::number;
+use super::header::{self, HeaderHints};
 use super::parquet_file::ParquetFile;
-use super::plan::{ColumnPlan, HeaderHints};
+use super::plan::ColumnPlan;
 use super::raw_block::{RawBlock, TextDecoder};
+use super::reading::{FilterReading, Reading};
 use super::scanner::{MAX_RECORD_BYTES, RecordRule};
 use super::text_part::{TextPart, TextStream};
-use super::{Header, InputError, InputFormat, InputSettings, ListedFile, arrow_ipc};
+use super::{Header, InputError, InputFormat, InputSettings, ListedFile, arrow_ipc, csv, json_lines};
 
 /// Lines that are looked at for the keys of JSON objects, since objects may leave keys out.
 const JSON_SAMPLE_LINES: usize = 256;
@@ -51,68 +49,88 @@ impl Part {
     }
 }
 
+/// A file that has been opened.
+pub struct OpenedFile {
+    /// What is to be read of it.
+    pub parts: Vec<Part>,
+    /// What is not, because the filter takes nothing of it.
+    pub passed_over: PassedOver,
+}
+
+/// What a filter passes over unread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Whole files, by their paths; how many records they hold is not known.
+    pub files: u64,
+    /// Row groups of Parquet files, by their statistics.
+    pub row_groups: u64,
+    /// Records of these row groups.
+    pub records: u64,
+}
+
 /// Opens a file and finds the plan's columns in it: one part for a file of text or an Arrow file, one for each row group
 /// of a Parquet file. Row groups are read when their first block is asked for, so that many parts cost nothing.
-pub fn open(file: &ListedFile, plan: &Arc<ColumnPlan>, settings: &InputSettings) -> Result<Vec<Part>, InputError> {
+pub fn open(file: &ListedFile, plan: &Arc<ColumnPlan>, settings: &InputSettings) -> Result<OpenedFile, InputError> {
+    if FilterReading::passes_over(file, settings) {
+        return Ok(OpenedFile { parts: Vec::new(), passed_over: PassedOver { files: 1, ..PassedOver::default() } });
+    }
+    let mut passed_over = PassedOver::default();
     let size = settings.mini_batch_size;
-    let needed = |columns: &FileColumns| -> Result<Vec<usize>, InputError> {
-        // Only JSON may lack columns.
-        Ok(plan.bind(file, columns)?.into_iter().flatten().collect())
-    };
-    match file.format {
+    let parts = match file.format {
         InputFormat::Csv => {
-            let (stream, columns, delimiter) = open_csv(file, settings, &HeaderHints::of_plan(plan))?;
-            if columns.columns.is_empty() {
-                return Ok(Vec::new());
+            let (stream, columns, delimiter) = open_csv(file, settings, &HeaderHints::of_plan(plan, settings))?;
+            if columns.own == 0 {
+                return Ok(OpenedFile { parts: Vec::new(), passed_over });
             }
-            let decoder = CsvDecoder::new(Arc::clone(plan), delimiter, columns.columns.len(), &needed(&columns)?);
-            let decoder = TextDecoder::Csv(Arc::new(decoder));
+            let (reading, sources) = Reading::new(file, plan, &columns, settings)?;
+            let decoder = TextDecoder::csv(reading, &sources, delimiter, columns.own);
             let rule = RecordRule::Csv { delimiter };
-            Ok(vec![Part(Kind::Text(TextPart::new(Arc::clone(&file.file), stream, rule, size, decoder)))])
+            vec![Part(Kind::Text(TextPart::new(Arc::clone(&file.file), stream, rule, size, decoder)))]
         }
         InputFormat::JsonLines => {
             let (stream, columns, _) = open_json(file)?;
-            let positions = plan.bind(file, &columns)?;
-            let names = plan.columns().iter().zip(positions).map(|(column, position)| match position {
-                Some(position) => columns.columns[position].name.clone(),
-                // Not among the first records, but perhaps further on.
-                None => column.name.clone(),
-            });
-            let decoder = TextDecoder::Json(Arc::new(JsonDecoder::new(Arc::clone(plan), names.collect())));
+            let columns = columns.shaped(file, settings)?;
+            let (reading, sources) = Reading::new(file, plan, &columns, settings)?;
+            let decoder = TextDecoder::json(reading, &sources, settings);
             let part = TextPart::new(Arc::clone(&file.file), stream, RecordRule::Lines, size, decoder);
-            Ok(vec![Part(Kind::Text(part))])
+            vec![Part(Kind::Text(part))]
         }
         InputFormat::Parquet => {
-            let parquet = ParquetFile::open(file)?;
-            let sources = needed(&parquet.columns())?;
-            let parts = parquet.parts(file, plan, &sources, size)?;
-            Ok(parts.into_iter().map(|part| Part(Kind::Columns(part))).collect())
+            let parquet = ParquetFile::open(file, settings.filter.is_some())?;
+            let columns = parquet.columns().shaped(file, settings)?;
+            let (reading, sources) = Reading::new(file, plan, &columns, settings)?;
+            let (parts, passed) = parquet.parts(file, ColumnarBinding::new(reading, &sources), &sources, size)?;
+            passed_over = passed;
+            parts.into_iter().map(|part| Part(Kind::Columns(part))).collect()
         }
         InputFormat::Arrow => {
-            let sources = needed(&arrow_ipc::columns_of(file)?)?;
-            Ok(vec![Part(Kind::Columns(arrow_ipc::part(file, plan, &sources, size)))])
+            let columns = arrow_ipc::columns_of(file)?.shaped(file, settings)?;
+            let (reading, sources) = Reading::new(file, plan, &columns, settings)?;
+            vec![Part(Kind::Columns(arrow_ipc::part(file, ColumnarBinding::new(reading, &sources), size)))]
         }
-    }
+    };
+    Ok(OpenedFile { parts, passed_over })
 }
 
-/// The columns of a file.
+/// The columns of a file, as the job sees them.
 pub(super) fn columns_of(
     file: &ListedFile,
     settings: &InputSettings,
     hints: &HeaderHints,
 ) -> Result<FileColumns, InputError> {
-    match file.format {
-        InputFormat::Csv => Ok(open_csv(file, settings, hints)?.1),
+    let columns = match file.format {
+        InputFormat::Csv => return Ok(open_csv(file, settings, hints)?.1),
         InputFormat::JsonLines => {
             let (_, columns, trouble) = open_json(file)?;
             match trouble {
-                Some(cause) if columns.columns.is_empty() => Err(file.unreadable(cause)),
-                _ => Ok(columns),
+                Some(cause) if columns.columns.is_empty() => return Err(file.unreadable(cause)),
+                _ => columns,
             }
         }
-        InputFormat::Parquet => Ok(ParquetFile::open(file)?.columns()),
-        InputFormat::Arrow => arrow_ipc::columns_of(file),
-    }
+        InputFormat::Parquet => ParquetFile::open(file, false)?.columns(),
+        InputFormat::Arrow => arrow_ipc::columns_of(file)?,
+    };
+    columns.shaped(file, settings)
 }
 
 /// Opens delimited text, and passes over its header.
@@ -133,47 +151,27 @@ fn open_csv(
                 Err(file
                     .unreadable(format!("its first record is longer than {limit} MiB: a quote was probably left open")))
             }
-            None if settings.header == Header::Off => Ok((stream, FileColumns::unnamed(0), delimiter)),
+            None if settings.header == Header::Off => {
+                Ok((stream, FileColumns::unnamed(0).shaped(file, settings)?, delimiter))
+            }
             None => Err(InputError::Empty { file: file.file.name.clone() }),
         };
     };
     let has_header = match settings.header {
         Header::On => true,
         Header::Off => false,
-        Header::Auto => is_header(&first, fields(1).as_deref(), hints),
+        Header::Auto => header::is_header(&first, fields(1).as_deref(), hints),
     };
     if !has_header {
-        let is_doubtful = settings.header == Header::Auto && !first.iter().any(|field| number::is_number(field));
-        let doubt = is_doubtful.then(|| doubt(file, &first));
-        return Ok((stream, FileColumns { doubt, ..FileColumns::unnamed(first.len()) }, delimiter));
+        let is_doubtful = settings.header == Header::Auto && !header::has_number(&first);
+        let doubt = is_doubtful.then(|| header::doubt(file, &first));
+        let columns = FileColumns { doubt, ..FileColumns::unnamed(first.len()) };
+        return Ok((stream, columns.shaped(file, settings)?, delimiter));
     }
     let names = first.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     let end = records[0].end;
     stream.skip(end);
-    Ok((stream, FileColumns::text(names), delimiter))
-}
-
-/// Whether a first record names columns; see [`Header::Auto`].
-fn is_header(first: &[Vec<u8>], second: Option<&[Vec<u8>]>, hints: &HeaderHints) -> bool {
-    if first.iter().any(|field| number::is_number(field)) {
-        return false;
-    }
-    let is_wanted = |field: &Vec<u8>| std::str::from_utf8(field).is_ok_and(|name| hints.names.contains(name));
-    first.iter().any(is_wanted)
-        || match second {
-            Some(second) => second.iter().any(|field| number::is_number(field)),
-            None => hints.numeric,
-        }
-}
-
-/// Of nothing but text, the records behind a header look like the header.
-fn doubt(file: &ListedFile, first: &[Vec<u8>]) -> String {
-    let fields: Vec<String> = first.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
-    format!(
-        "{}: its first record ({}) is scored as data, though it may be a header: say with --csv-header on or off what it is",
-        file.file.name,
-        show::names(fields.iter())
-    )
+    Ok((stream, FileColumns::text(names).shaped(file, settings)?, delimiter))
 }
 
 /// Opens JSON lines and looks at the first ones; also says what is wrong with one of them, if something is.

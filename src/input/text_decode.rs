@@ -57,7 +57,7 @@ pub(super) fn decode_text(
             Ok(array)
         })
         .collect::<Result<_, ArrowError>>()?;
-    Ok(Decoded { columns, len, kept, failed, bad })
+    Ok(Decoded { columns, len, kept, failed, passed_over: 0, bad })
 }
 
 fn new_column(wanted: &Wanted, rows: usize, unchecked: bool) -> TextColumn {

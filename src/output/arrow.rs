@@ -6,9 +6,9 @@ use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::cells::without_json;
-use super::layout::{Layout, RAW_JSON, Scored, Source};
+use super::layout::{Layout, Scored, Source};
 use super::{OutputError, OutputFormat};
-use crate::data::{InputFile, RowNumbers};
+use crate::data::{InputFile, RAW_JSON, RowNumbers};
 
 /// The columns as a binary format writes them: JSON text is plain text there.
 pub(super) fn binary_schema(layout: &Layout) -> SchemaRef {

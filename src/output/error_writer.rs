@@ -20,6 +20,8 @@ pub struct ErrorWriter {
 struct Line<'a> {
     file: &'a str,
     row: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a serde_json::Value>,
     #[serde(skip_serializing_if = "is_one")]
     items: u64,
     stage: Stage,
@@ -38,11 +40,12 @@ impl ErrorWriter {
         ErrorWriter { sink: Sink::new(file), line: Vec::new(), records: 0 }
     }
 
-    /// Appends a record. `items` is written only when it is not 1.
+    /// Appends a record. `items` is written only when it is not 1, `key` only when there is one.
     pub fn write(&mut self, record: &ErrorRecord) -> Result<(), OutputError> {
         let line = Line {
             file: &record.file.name,
             row: record.row,
+            key: record.key.as_ref(),
             items: record.items,
             stage: record.stage,
             attempts: record.attempts,

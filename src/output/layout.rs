@@ -5,10 +5,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::OutputError;
-use crate::data::{InputFile, RowNumbers};
-
-/// Key of a kept field's metadata; with the value `true`, its strings are JSON text.
-pub const RAW_JSON: &str = "batchscore:json";
+use crate::data::{InputFile, RAW_JSON, RowNumbers};
 
 /// The results for the records of a block: a row a record, in the input's order.
 #[derive(Debug, Clone)]

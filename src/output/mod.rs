@@ -29,5 +29,5 @@ pub use encoder::{Encoded, Encoder};
 pub use error::OutputError;
 pub use error_writer::ErrorWriter;
 pub use format::OutputFormat;
-pub use layout::{Layout, RAW_JSON, Scored};
+pub use layout::{Layout, Scored};
 pub use writer::Writer;

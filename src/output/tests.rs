@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 
 use super::*;
-use crate::data::{ErrorRecord, InputFile, RowNumbers, Stage};
+use crate::data::{ErrorRecord, InputFile, RAW_JSON, RowNumbers, Stage};
 use crate::storage::testing::TempDir;
 use crate::storage::{Existing, Folder, NewFile, StorageError};
 
@@ -440,17 +440,21 @@ fn failed_items_are_recorded() {
     let record = ErrorRecord {
         file,
         row: Some(7),
+        key: None,
         items: 1,
         stage: Stage::Decode,
         attempts: 0,
         cause: "\"x\" is no number\nin column 2".into(),
     };
     writer.write(&record).unwrap();
+    writer.write(&ErrorRecord { key: Some("k7".into()), ..record.clone() }).unwrap();
     writer.write(&ErrorRecord { row: None, items: 20, stage: Stage::Score, attempts: 4, ..record }).unwrap();
-    assert_eq!(writer.records(), 2);
+    assert_eq!(writer.records(), 3);
     assert_eq!(
         fs::read_to_string(writer.commit().unwrap()).unwrap(),
         "{\"file\":\"a.csv\",\"row\":7,\"stage\":\"decode\",\"attempts\":0,\
+         \"cause\":\"\\\"x\\\" is no number\\nin column 2\"}\n\
+         {\"file\":\"a.csv\",\"row\":7,\"key\":\"k7\",\"stage\":\"decode\",\"attempts\":0,\
          \"cause\":\"\\\"x\\\" is no number\\nin column 2\"}\n\
          {\"file\":\"a.csv\",\"row\":null,\"items\":20,\"stage\":\"score\",\"attempts\":4,\
          \"cause\":\"\\\"x\\\" is no number\\nin column 2\"}\n"

@@ -4,8 +4,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::grouped;
-use super::summary::summary_text;
-use crate::events::{Event, Progress};
+use super::summary::{input_text, summary_text};
+use crate::events::{Event, InputAccount, Progress};
 use crate::policy::format_duration;
 
 /// How a user wants to see a run.
@@ -68,14 +68,15 @@ impl Reporter {
             return;
         }
         match event {
-            Event::JobStarted { input_bytes, workers, files, job } => {
+            Event::JobStarted { input_bytes, workers, files, formats, job } => {
                 self.input_bytes = *input_bytes;
                 self.workers = *workers;
                 if let Display::Bar(bar) = &self.display {
                     bar.set_length((*input_bytes).max(1));
                 }
                 if self.verbose {
-                    self.tell(&format!("job {job}: {files} input files, {workers} workers"));
+                    let input = InputAccount { files: *files, formats: formats.clone(), bytes: *input_bytes };
+                    self.tell(&format!("job {job}: {}, {workers} workers", input_text(&input)));
                 }
             }
             Event::Warning { message } => self.tell(&format!("warning: {message}")),

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use super::numbers::{bytes, counted, grouped};
-use crate::events::{Status, Summary};
+use crate::events::{Counts, InputAccount, Status, Summary};
 use crate::policy::format_duration;
 
 /// The account that a user reads at the end of a job.
@@ -12,6 +12,7 @@ pub fn summary_text(summary: &Summary) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {key:<13} {value}");
     };
+    line("input", input_text(&summary.input));
     line(
         "items in",
         format!(
@@ -21,6 +22,9 @@ pub fn summary_text(summary: &Summary) -> String {
             grouped(counts.failed)
         ),
     );
+    if let Some(passed_over) = passed_over(counts) {
+        line("passed over", passed_over);
+    }
     if counts.unscored > 0 {
         line("not scored", format!("{} (read, but the job ended first)", counts_of(counts.unscored)));
     }
@@ -71,6 +75,36 @@ pub fn summary_text(summary: &Summary) -> String {
         );
     }
     format!("{head}{text}{tail}")
+}
+
+/// What the input is: `12 files (10 parquet, 2 csv.gz), 1.2 GB`.
+pub(super) fn input_text(input: &InputAccount) -> String {
+    let mut formats: Vec<(&String, u64)> = input.formats.iter().map(|(format, count)| (format, *count)).collect();
+    formats.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let formats = match &formats[..] {
+        [(format, _)] => (*format).clone(),
+        several => {
+            several.iter().map(|(format, count)| format!("{} {format}", grouped(*count))).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("{} ({formats}), {}", counted(input.files as u64, "file", "files"), bytes(input.bytes))
+}
+
+/// What is no item though it is in the input.
+fn passed_over(counts: &Counts) -> Option<String> {
+    let mut text = match (counts.passed_over, counts.files_passed_over) {
+        (0, 0) => return None,
+        (0, files) => counted(files, "file", "files"),
+        (records, 0) => counted(records, "record", "records"),
+        (records, files) => {
+            format!("{} and {}", counted(records, "record", "records"), counted(files, "whole file", "whole files"))
+        }
+    };
+    if counts.row_groups_passed_over > 0 {
+        let groups = counted(counts.row_groups_passed_over, "row group", "row groups");
+        text.push_str(&format!(", of them {groups} unread"));
+    }
+    Some(text)
 }
 
 fn counts_of(items: u64) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::caught::caught;
 use crate::data::{Block, MiniBatch};
-use crate::input::{self, ColumnPlan, InputError, InputSettings, Keep, ListedFile, Part};
+use crate::input::{self, ColumnPlan, InputError, InputSettings, ListedFile, Part};
 use crate::scorer::{Background, Explain, Explained, ModelError, Sampled, Scorer};
 use crate::spec::Job;
 
@@ -70,7 +70,7 @@ struct Records {
 impl Records {
     fn open(job: &Job, plan: &ColumnPlan) -> Result<Self, InputError> {
         // The background may have another format than the input. What its extension does not say is the input's.
-        let settings = InputSettings { format: None, keep: Keep::None, ..job.input.clone() };
+        let settings = InputSettings { format: None, ..job.input.for_all_records() };
         let listing = match (input::list(&job.stores, &job.background, &settings), job.input.format) {
             (Err(InputError::UnknownFormat { .. }), format @ Some(_)) => {
                 input::list(&job.stores, &job.background, &InputSettings { format, ..settings.clone() })?
@@ -94,7 +94,7 @@ impl Records {
                 }
                 self.parts.next();
             } else if let Some(file) = self.files.next() {
-                self.parts = input::open(&file, &self.plan, &self.settings)?.into_iter();
+                self.parts = input::open(&file, &self.plan, &self.settings)?.parts.into_iter();
             } else {
                 return Ok(None);
             }

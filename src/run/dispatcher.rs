@@ -150,7 +150,13 @@ impl<'a> Dispatcher<'a> {
 
     fn on_message(&mut self, message: Message) {
         match message {
-            Message::FileOpened { file, parts } => self.order.file_opened(file, parts),
+            Message::FileOpened { file, parts, passed_over } => {
+                self.order.file_opened(file, parts);
+                self.counts.passed_over += passed_over.records;
+                self.counts.row_groups_passed_over += passed_over.row_groups;
+                self.counts.files_passed_over += passed_over.files;
+            }
+            Message::LimitReached { last } => self.order.end_behind(last),
             Message::PartEnded { file, part, blocks } => self.order.part_ended(file, part, blocks),
             Message::DecodeFailed { errors } => errors.iter().for_each(|error| self.item_failed(error)),
             Message::AttemptFailed { piece, error } => self.attempt_failed(piece, &error),
@@ -242,6 +248,7 @@ impl<'a> Dispatcher<'a> {
         let record = ErrorRecord {
             file: Arc::clone(&piece.task.block.file),
             row: Some(piece.items.row(0)),
+            key: piece.task.block.key_of(piece.items.records.start),
             items: 1,
             stage: Stage::Score,
             attempts: piece.attempts,
@@ -292,6 +299,7 @@ impl<'a> Dispatcher<'a> {
         self.counts.succeeded += closed.succeeded;
         self.counts.failed += closed.failed;
         self.counts.unscored += closed.unscored;
+        self.counts.passed_over += closed.passed_over;
         self.counts.mini_batches += closed.mini_batches;
         self.counts.failed_mini_batches += closed.failed_mini_batches;
         self.order.push(finished.id, finished);

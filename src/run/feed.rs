@@ -29,6 +29,8 @@ struct FeedState {
     in_flight: u64,
     /// Bytes and items of all blocks read so far.
     read: (u64, u64),
+    /// Items that may still be read, when their number is limited.
+    left: Option<u64>,
     busy: usize,
     closed: bool,
 }
@@ -39,6 +41,14 @@ struct Lane {
     blocks: u64,
     /// `None` while a worker reads it or opens its file.
     reader: Option<Part>,
+}
+
+/// What a limit leaves of the items of a block.
+pub struct Grant {
+    /// So many, from the first on.
+    pub items: u64,
+    /// Whether nothing is left behind them.
+    pub is_last: bool,
 }
 
 /// Something for a worker to do.
@@ -56,8 +66,9 @@ pub enum Work {
 }
 
 impl Feed {
-    /// A feed over a listing of `files` that keeps at most about `budget` bytes in flight.
-    pub fn new(files: usize, budget: u64) -> Self {
+    /// A feed over a listing of `files` that keeps at most about `budget` bytes in flight, and hands out no more than
+    /// `limit` items: then blocks are read one after the other, since it is told only by all before where the limit is.
+    pub fn new(files: usize, budget: u64, limit: Option<u64>) -> Self {
         let state = FeedState {
             lanes: VecDeque::new(),
             next_file: 0,
@@ -66,6 +77,7 @@ impl Feed {
             unwritten: BTreeSet::new(),
             in_flight: 0,
             read: (0, 0),
+            left: limit,
             busy: 0,
             closed: false,
         };
@@ -125,6 +137,15 @@ impl Feed {
         }
         state.unwritten.insert(id);
         self.wake.notify_one();
+    }
+
+    /// Takes so many items, of a block that has been read and whose lane has not been given back, out of the limit.
+    pub fn grant(&self, items: u64) -> Grant {
+        let mut state = self.state();
+        let Some(left) = &mut state.left else { return Grant { items, is_last: false } };
+        let granted = items.min(*left);
+        *left -= granted;
+        Grant { items: granted, is_last: *left == 0 }
     }
 
     /// A worker begins to score this task; others may help when they find nothing better to do.
@@ -191,6 +212,10 @@ impl FeedState {
     }
 
     fn take_input(&mut self, budget: u64, files: usize) -> Option<Work> {
+        if self.left == Some(0) {
+            return None;
+        }
+        let is_limited = self.left.is_some();
         let may_run_ahead = self.in_flight <= budget / 2;
         let first_unwritten = self.unwritten.first().map(|id| (id.file, id.part));
         for (position, lane) in self.lanes.iter_mut().enumerate() {
@@ -199,7 +224,7 @@ impl FeedState {
             let admitted = if position == 0 { self.in_flight <= budget || is_waited_for } else { may_run_ahead };
             if !admitted {
                 // What stands before has priority over what stands behind.
-                if position > 0 {
+                if position > 0 || is_limited {
                     return None;
                 }
                 continue;
@@ -207,6 +232,9 @@ impl FeedState {
             if let Some(part) = lane.reader.take() {
                 let id = BlockId { file: lane.file, part: lane.part, block: lane.blocks };
                 return Some(Work::Read { id, part });
+            }
+            if is_limited {
+                return None;
             }
         }
         if self.next_file < files && (may_run_ahead || (self.lanes.is_empty() && self.in_flight <= budget)) {
@@ -240,6 +268,8 @@ mod tests {
             span: 0..100,
             records: RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap(),
             feature_count: 0,
+            key: None,
+            passed_over: 0,
             rows: RowNumbers::From(0),
             failures: vec![],
             cuts: Cuts::Every(1),
@@ -250,7 +280,7 @@ mod tests {
     #[test]
     fn every_idle_worker_helps_with_the_only_task() {
         const WORKERS: usize = 4;
-        let feed = Feed::new(0, 1);
+        let feed = Feed::new(0, 1, None);
         let task = task();
         (0..WORKERS).for_each(|_| feed.push(Work::Close(Arc::clone(&task))));
         let (sender, helping) = crossbeam_channel::unbounded();
@@ -283,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_task_without_mini_batches_left_is_let_go() {
-        let feed = Feed::new(0, 1);
+        let feed = Feed::new(0, 1, None);
         let (done, next) = (task(), task());
         feed.share(&done);
         while done.take_mini_batch().is_some() {}

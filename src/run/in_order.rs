@@ -46,6 +46,13 @@ impl<T> InOrder<T> {
         self.blocks.insert((file, part), blocks);
     }
 
+    /// Nothing comes behind this block.
+    pub fn end_behind(&mut self, last: BlockId) {
+        self.blocks.insert((last.file, last.part), last.block + 1);
+        self.parts.insert(last.file, last.part + 1);
+        self.files = last.file + 1;
+    }
+
     /// The block is finished.
     pub fn push(&mut self, id: BlockId, value: T) {
         self.waiting.insert(id, value);

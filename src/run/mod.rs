@@ -19,7 +19,7 @@ use crossbeam_channel::unbounded;
 use thiserror::Error;
 
 use crate::engine::{Pool, PoolError, Watch};
-use crate::events::{Counts, Event, Status, Summary};
+use crate::events::{Counts, Event, InputAccount, Status, Summary};
 use crate::input::{self, ColumnPlan, InputError};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
@@ -138,17 +138,19 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     if let Some(doubt) = plan.doubt() {
         on_event(Event::Warning { message: doubt.to_owned() });
     }
+    let input = InputAccount { files: listing.files.len(), formats: listing.formats(), bytes: listing.total_bytes };
     on_event(Event::JobStarted {
         job: job.name.clone(),
-        files: listing.files.len(),
-        input_bytes: listing.total_bytes,
+        files: input.files,
+        formats: input.formats.clone(),
+        input_bytes: input.bytes,
         workers: job.workers,
     });
     let (sender, messages) = unbounded();
     let shared = Arc::new(Shared {
         scorer,
         output_schema,
-        feed: Feed::new(listing.files.len(), job.memory_budget),
+        feed: Feed::new(listing.files.len(), job.memory_budget, job.input.limit),
         listing,
         plan,
         settings: job.input.clone(),
@@ -170,7 +172,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
         seed: started.elapsed().as_nanos() as u64,
     };
     let ended = Dispatcher::start(setup).run(&messages);
-    Ok(conclude(job, engine, started.elapsed(), ended, on_event))
+    Ok(conclude(job, input, engine, started.elapsed(), ended, on_event))
 }
 
 fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {
@@ -193,7 +195,14 @@ fn errors_file_name(predictions: &str) -> String {
     format!("{stem}.errors.jsonl")
 }
 
-fn conclude(job: &Job, engine: String, elapsed: Duration, ended: Ended, on_event: &mut dyn FnMut(Event)) -> Finished {
+fn conclude(
+    job: &Job,
+    input: InputAccount,
+    engine: String,
+    elapsed: Duration,
+    ended: Ended,
+    on_event: &mut dyn FnMut(Event),
+) -> Finished {
     let Ended { counts, first_failure, stop, written } = ended;
     // The writer knows best why it could not go on.
     let stop = match (stop, written.error) {
@@ -210,6 +219,7 @@ fn conclude(job: &Job, engine: String, elapsed: Duration, ended: Ended, on_event
         status,
         error: stop.as_ref().map(ToString::to_string),
         first_failure,
+        input,
         counts,
         engine,
         elapsed,
@@ -220,7 +230,11 @@ fn conclude(job: &Job, engine: String, elapsed: Duration, ended: Ended, on_event
         errors: written.errors,
     };
     if summary.status == Status::Completed && counts.items == 0 {
-        on_event(Event::Warning { message: "the input has no records: there was nothing to score".to_owned() });
+        let message = match counts.passed_over + counts.files_passed_over {
+            0 => "the input has no records: there was nothing to score",
+            _ => "no record is taken by --where and --sample: there was nothing to score",
+        };
+        on_event(Event::Warning { message: message.to_owned() });
     }
     on_event(Event::JobEnded(Box::new(summary.clone())));
     Finished { summary, stop }

@@ -64,6 +64,8 @@ pub struct Closed {
     pub succeeded: u64,
     pub failed: u64,
     pub unscored: u64,
+    /// Rows that are no items.
+    pub passed_over: u64,
     pub mini_batches: u64,
     pub failed_mini_batches: u64,
     /// Set when the items do not add up, which would be a fault of this program.
@@ -191,13 +193,25 @@ impl BlockTask {
         let scoring_failed = failed - decode_failed;
         let unscored = (records as u64).saturating_sub(succeeded + scoring_failed);
         let in_span = block.span.end - block.span.start;
-        let miscount = (succeeded + failed + unscored != in_span).then(|| {
+        let passed_over = block.passed_over;
+        let miscount = (succeeded + failed + unscored + passed_over != in_span).then(|| {
             format!(
-                "rows {}..{} of {} are {in_span} items, but {succeeded} succeeded, {failed} failed, {unscored} unscored",
+                "rows {}..{} of {} are {in_span}, but {succeeded} succeeded, {failed} failed, {unscored} were not scored \
+                 and {passed_over} passed over",
                 block.span.start, block.span.end, block.file.name
             )
         });
-        Ok(Closed { scored, errors, succeeded, failed, unscored, mini_batches, failed_mini_batches, miscount })
+        Ok(Closed {
+            scored,
+            errors,
+            succeeded,
+            failed,
+            unscored,
+            passed_over,
+            mini_batches,
+            failed_mini_batches,
+            miscount,
+        })
     }
 
     /// Row numbers and kept columns of the records in `answered`.
@@ -322,6 +336,8 @@ mod tests {
             span: 100..100 + rows,
             records: RecordBatch::try_new(schema("id"), vec![column(100..100 + rows)]).unwrap(),
             feature_count: 0,
+            key: None,
+            passed_over: 0,
             rows: RowNumbers::From(100),
             failures: vec![],
             cuts: Cuts::Every(4),
@@ -339,6 +355,7 @@ mod tests {
         let error = ErrorRecord {
             file: Arc::clone(&task.block.file),
             row: Some(items.row(0)),
+            key: None,
             items: 1,
             stage: Stage::Score,
             attempts: 1,

@@ -7,13 +7,13 @@ use arrow_schema::SchemaRef;
 use crossbeam_channel::Sender;
 
 use super::StopReason;
-use super::feed::{Feed, Work};
+use super::feed::{Feed, Grant, Work};
 use super::in_order::BlockId;
 use super::task::{BlockTask, Closed, Outcome, Piece};
 use crate::caught;
 use crate::data::{Block, Cuts, ErrorRecord, RowNumbers, Stage};
 use crate::engine::{AttemptError, Slot, Watch, score_mini_batch};
-use crate::input::{self, ColumnPlan, InputSettings, Listing, Part};
+use crate::input::{self, ColumnPlan, InputSettings, Listing, OpenedFile, Part, PassedOver};
 use crate::output::{Encoded, Encoder, OutputError};
 use crate::scorer::Scorer;
 
@@ -37,11 +37,16 @@ pub enum Message {
     FileOpened {
         file: usize,
         parts: usize,
+        passed_over: PassedOver,
     },
     PartEnded {
         file: usize,
         part: usize,
         blocks: u64,
+    },
+    /// The last block that the limit allows was read: nothing behind it is read any more.
+    LimitReached {
+        last: BlockId,
     },
     DecodeFailed {
         errors: Vec<ErrorRecord>,
@@ -157,14 +162,15 @@ impl Worker<'_> {
         let shared = self.shared;
         let listed = &shared.listing.files[file];
         match input::open(listed, &shared.plan, &shared.settings) {
-            Ok(parts) => {
-                shared.tell(Message::FileOpened { file, parts: parts.len() });
+            Ok(OpenedFile { parts, passed_over }) => {
+                shared.tell(Message::FileOpened { file, parts: parts.len(), passed_over });
                 shared.feed.opened(file, parts);
             }
             Err(error) => {
                 let failure = ErrorRecord {
                     file: Arc::clone(&listed.file),
                     row: None,
+                    key: None,
                     items: 1,
                     stage: Stage::Read,
                     attempts: 0,
@@ -175,13 +181,16 @@ impl Worker<'_> {
                     span: 0..1,
                     records: arrow_array::RecordBatch::new_empty(Arc::clone(shared.plan.record_schema())),
                     feature_count: shared.plan.feature_count(),
+                    key: None,
+                    passed_over: 0,
                     rows: RowNumbers::From(0),
                     failures: vec![failure],
                     cuts: Cuts::Every(1),
                 };
                 let id = BlockId { file, part: 0, block: 0 };
-                shared.tell(Message::FileOpened { file, parts: 1 });
+                shared.tell(Message::FileOpened { file, parts: 1, passed_over: PassedOver::default() });
                 shared.tell(Message::PartEnded { file, part: 0, blocks: 1 });
+                self.grant(id, 1);
                 shared.feed.opened(file, Vec::new());
                 self.take_in(&BlockTask::new(id, block, 0, listed.size));
             }
@@ -197,11 +206,31 @@ impl Worker<'_> {
         };
         let (memory, input_bytes) = (raw.memory(), raw.input_bytes());
         let span = raw.span();
-        shared.feed.block_read(id, part, memory, input_bytes, span.end - span.start);
-        let task = BlockTask::new(id, raw.decode(), memory, input_bytes);
+        // Under a limit, it must be known how many items a block has before the next one may be read.
+        let early = shared.settings.limit.is_some() && shared.settings.selects();
+        let (items, block): (u64, Box<dyn FnOnce() -> Block>) = if early {
+            let block = raw.decode();
+            (block.items(), Box::new(move || block))
+        } else {
+            (span.end - span.start, Box::new(move || raw.decode()))
+        };
+        let granted = self.grant(id, items);
+        shared.feed.block_read(id, part, memory, input_bytes, items);
+        let mut block = block();
+        block.truncate(granted);
+        let task = BlockTask::new(id, block, memory, input_bytes);
         self.take_in(&task);
         shared.feed.share(&task);
         self.score(&task)
+    }
+
+    /// Takes the items of a block out of what the limit leaves; how many of them there are.
+    fn grant(&self, id: BlockId, items: u64) -> u64 {
+        let Grant { items, is_last } = self.shared.feed.grant(items);
+        if is_last {
+            self.shared.tell(Message::LimitReached { last: id });
+        }
+        items
     }
 
     /// Tells of what could not be decoded, and closes a task of which nothing could.

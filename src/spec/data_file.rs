@@ -4,6 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::yaml::{self, SpecError};
+pub use crate::input::InputType;
 
 /// Registered data as it was written: the keys of Azure's data assets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ pub struct DataSpec {
     pub version: Option<String>,
     /// Whether it is a file or a folder.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<DataKind>,
+    pub kind: Option<InputType>,
     /// Where it is: any pointer but registered data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -30,15 +31,6 @@ pub struct DataSpec {
     /// For people and programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-}
-
-/// Whether data is one file or all files of a folder, in Azure's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum DataKind {
-    UriFile,
-    UriFolder,
 }
 
 impl DataSpec {
@@ -55,14 +47,5 @@ impl DataSpec {
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         let cause = "a name is up to 255 letters, digits, hyphens, underscores and dots, the first no hyphen or dot";
         if fits { Ok(name) } else { Err(SpecError::Malformed { place: format!("data {name:?}"), cause: cause.into() }) }
-    }
-}
-
-impl std::fmt::Display for DataKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            DataKind::UriFile => "uri_file",
-            DataKind::UriFolder => "uri_folder",
-        })
     }
 }

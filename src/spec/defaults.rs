@@ -10,6 +10,9 @@ pub const OUTPUT_FILE_NAME: &str = "predictions.txt";
 /// from: chance is then off by a tenth of what the contribution of a feature differs by from pair to pair.
 pub const EXPLAIN_SAMPLES: usize = 100;
 
+/// What `--sample` draws by unless told otherwise.
+pub const SAMPLE_SEED: u64 = 0;
+
 /// How many workers: as many as the machine lets this process use.
 pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

@@ -1,11 +1,13 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::input::{HEADERS, INPUT_FORMATS, name_of};
 use super::output::PredictionsTo;
 use super::resolve::Job;
 use crate::input::Keep;
-use crate::storage::Pointer;
 use crate::policy::ErrorThreshold;
+use crate::storage::Pointer;
 
 /// What a resolved job says of itself: for `--dry-run` and `job.json`.
 #[derive(Debug, Clone, Serialize)]
@@ -23,14 +25,28 @@ pub struct JobDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain_samples: Option<usize>,
     pub input_path: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_type: Option<String>,
     pub input_format: &'static str,
     pub csv_header: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csv_delimiter: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rename: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     pub mini_batch_size: crate::policy::MiniBatchSize,
     pub workers: usize,
     pub retry_settings: RetryDescription,
@@ -62,15 +78,22 @@ impl Job {
             explain_background: self.background.iter().map(ToString::to_string).collect(),
             explain_samples: (!self.background.is_empty()).then_some(self.explain_samples),
             input_path: self.inputs.iter().map(ToString::to_string).collect(),
+            input_type: input.input_type.map(|input_type| input_type.to_string()),
             input_format: input.format.as_ref().map_or("auto", |format| name_of(INPUT_FORMATS, format)),
             csv_header: name_of(HEADERS, &input.header),
             csv_delimiter: input.delimiter.map(|byte| char::from(byte).to_string()),
+            rename: input.renames.pairs().iter().cloned().collect(),
             features: input.features.clone(),
+            key: input.key.clone(),
             keep: match &input.keep {
                 Keep::None => Vec::new(),
                 Keep::Columns(columns) => columns.clone(),
                 Keep::All => vec!["all".to_owned()],
             },
+            filter: input.filter.as_ref().map(ToString::to_string),
+            sample: input.sample.map(|sample| sample.to_string()),
+            sample_seed: input.sample.map(|sample| sample.seed()),
+            limit: input.limit,
             mini_batch_size: input.mini_batch_size,
             workers: self.workers,
             retry_settings: RetryDescription {

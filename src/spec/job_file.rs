@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::input::input_type_prefix;
 use super::yaml::{self, SpecError};
 use crate::policy::{ErrorThreshold, MiniBatchSize};
 
@@ -32,15 +34,29 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_path: Option<StringOrList>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_format: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csv_header: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csv_delimiter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub rename: Option<NamePairs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<StringOrList>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<StringOrList>,
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Scalar>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mini_batch_size: Option<MiniBatchSize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +107,15 @@ pub enum StringOrList {
     Many(Vec<String>),
 }
 
+/// New names by old ones: `{old: new}`, or texts `old=new`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum NamePairs {
+    Map(BTreeMap<String, String>),
+    Texts(StringOrList),
+}
+
 impl JobSpec {
     /// Reads a job file. Paths in it are relative to the file's folder.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
@@ -128,11 +153,18 @@ impl JobSpec {
             explain_background: over.explain_background.or(self.explain_background),
             explain_samples: over.explain_samples.or(self.explain_samples),
             input_path: over.input_path.or(self.input_path),
+            input_type: over.input_type.or(self.input_type),
             input_format: over.input_format.or(self.input_format),
             csv_header: over.csv_header.or(self.csv_header),
             csv_delimiter: over.csv_delimiter.or(self.csv_delimiter),
+            rename: over.rename.or(self.rename),
             features: over.features.or(self.features),
+            key: over.key.or(self.key),
             keep: over.keep.or(self.keep),
+            filter: over.filter.or(self.filter),
+            sample: over.sample.or(self.sample),
+            sample_seed: over.sample_seed.or(self.sample_seed),
+            limit: over.limit.or(self.limit),
             mini_batch_size: over.mini_batch_size.or(self.mini_batch_size),
             workers: over.workers.or(self.workers),
             retry_settings: RetrySettings {
@@ -193,6 +225,10 @@ impl StringOrList {
 
 /// `path` as seen from `folder`, unless it is absolute, a URI, or standard output.
 pub(super) fn below(folder: &Path, path: String) -> String {
+    // `folder:data` and `file:data.csv` are paths as well.
+    if let (Some(prefix), rest) = input_type_prefix(&path) {
+        return format!("{prefix}{}", below(folder, rest.to_owned()));
+    }
     let is_uri = path.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1 && !scheme.contains(['/', '\\', '.']));
     if is_uri || path == "-" || Path::new(&path).is_absolute() || folder.as_os_str().is_empty() {
         return path;

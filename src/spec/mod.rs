@@ -17,10 +17,10 @@ mod resolve;
 mod set;
 mod yaml;
 
-pub use data_file::{DataKind, DataSpec};
+pub use data_file::{DataSpec, InputType};
 pub use datastore_file::{CredentialsSpec, DatastoreSpec, DatastoresFile};
 pub use description::JobDescription;
-pub use job_file::{JobSpec, RetrySettings, Scalar, StringOrList};
+pub use job_file::{JobSpec, NamePairs, RetrySettings, Scalar, StringOrList};
 pub use output::{OutputTarget, PredictionsTo};
 pub use policies::Policies;
 pub use resolve::{Job, ResolveError};

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::defaults;
-use super::input::input_settings;
+use super::input::{input_settings, inputs};
 use super::job_file::{JobSpec, Scalar, StringOrList};
 use super::output::{OutputTarget, output_target};
 use super::policies::{Policies, policies};
@@ -82,11 +82,7 @@ impl JobSpec {
             explain: self.explain.take().map(|amount| explain(&amount)).transpose()?.flatten(),
             ..ModelSettings::default()
         };
-        let inputs = self.input_path.take().map(StringOrList::whole).unwrap_or_default();
-        if inputs.is_empty() {
-            return Err(ResolveError::NoInput);
-        }
-        let inputs = pointers("input_path", inputs)?;
+        let inputs = inputs(&mut self)?;
         let background = self.explain_background.take().map(StringOrList::whole).unwrap_or_default();
         let background = pointers("explain_background", background)?;
         let explain_samples = match self.explain_samples {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::database::Database;
 use super::{Workspace, WorkspaceError};
-use crate::spec::DataKind;
+use crate::spec::InputType;
 
 /// Registered data: what was said of it, and what it looked like then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub struct DataRecord {
     pub version: String,
     /// A file or a folder.
     #[serde(rename = "type")]
-    pub kind: DataKind,
+    pub kind: InputType,
     /// Where it is: a pointer without secrets.
     pub path: String,
     /// For people.
@@ -130,7 +130,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DataRecord> {
     Ok(DataRecord {
         name: row.get(0)?,
         version: row.get(1)?,
-        kind: if row.get_ref(2)?.as_str()? == "uri_file" { DataKind::UriFile } else { DataKind::UriFolder },
+        kind: if row.get_ref(2)?.as_str()? == "uri_file" { InputType::UriFile } else { InputType::UriFolder },
         path: row.get(3)?,
         description: row.get(4)?,
         tags: of_json(row, 5)?,
@@ -161,7 +161,7 @@ mod tests {
         DataRecord {
             name: name.to_owned(),
             version: String::new(),
-            kind: DataKind::UriFolder,
+            kind: InputType::UriFolder,
             path: "/data".to_owned(),
             description: None,
             tags: [("team".to_owned(), "a".to_owned())].into(),

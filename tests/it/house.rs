@@ -58,6 +58,7 @@ const HOMES: &[(&str, &str)] = &[
     ("regex_automata", "scorer/onnx/ops/pattern.rs"),
     ("object_store", "storage/"),
     ("rusqlite", "workspace/"),
+    ("sqlparser", "input/filter/parse.rs"),
     ("flate2", "input/"),
     ("zstd", "input/"),
 ];

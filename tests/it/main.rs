@@ -15,6 +15,7 @@ mod output;
 mod policies;
 mod property;
 mod samples;
+mod shaping;
 mod snapshots;
 mod stores;
 mod support;

@@ -20,7 +20,7 @@ pub(super) fn read(
     let plan = Arc::new(ColumnPlan::new(needs, settings, &listing)?);
     let mut blocks = Vec::new();
     for file in &listing.files {
-        for mut part in input::open(file, &plan, settings)? {
+        for mut part in input::open(file, &plan, settings)?.parts {
             blocks.extend(std::iter::from_fn(|| part.next_block()).map(|block| Arc::new(block.decode())));
         }
     }
@@ -81,6 +81,8 @@ pub(super) fn mini_batch(records: RecordBatch) -> MiniBatch {
         file: Arc::new(InputFile { index: 0, name: "records".to_owned() }),
         span: 0..rows as u64,
         feature_count: records.num_columns(),
+        key: None,
+        passed_over: 0,
         records,
         rows: RowNumbers::From(0),
         failures: Vec::new(),

@@ -26,7 +26,7 @@ fn batches(sizes: &[usize]) -> Vec<RecordBatch> {
     sizes.iter().map(batch).collect()
 }
 
-fn file(batches: &[RecordBatch], compression: Option<CompressionType>) -> Vec<u8> {
+pub(super) fn file(batches: &[RecordBatch], compression: Option<CompressionType>) -> Vec<u8> {
     let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
     let mut bytes = Vec::new();
     let mut writer = FileWriter::try_new_with_options(&mut bytes, &batches[0].schema(), options).unwrap();

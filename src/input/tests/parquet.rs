@@ -14,7 +14,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::data::{Cuts, NamedFeature, RowNumbers};
 use crate::input::chunk_source::ChunkSource;
+use crate::input::columnar::ColumnarBinding;
 use crate::input::parquet_file::ParquetFile;
+use crate::input::reading::Reading;
 
 const F32: ElementType = ElementType::Float32;
 
@@ -22,7 +24,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
-fn parquet(table: &RecordBatch, group_rows: usize) -> Vec<u8> {
+pub(super) fn parquet(table: &RecordBatch, group_rows: usize) -> Vec<u8> {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), Some(properties)).unwrap();
@@ -55,7 +57,7 @@ fn row_groups_are_parts() {
     let table_of = numbers(1000);
     let files = Files::new(items(7), &[("a.parquet", &parquet(&table_of, 300))]);
     let plan = files.plan(&table(F32, 2)).unwrap();
-    assert_eq!(open(&files.listing.files[0], &plan, &files.settings).unwrap().len(), 4);
+    assert_eq!(open(&files.listing.files[0], &plan, &files.settings).unwrap().parts.len(), 4);
     let blocks = files.read(&plan, 0, 1).unwrap();
     assert_eq!(blocks.iter().map(|b| b.span.clone()).collect::<Vec<_>>(), [0..300, 300..600, 600..900, 900..1000]);
     assert_eq!(floats(&blocks, 0), (0..1000).map(|i| i as f32).collect::<Vec<_>>());
@@ -225,7 +227,7 @@ fn wanted_types_pass_without_a_copy() {
     let data = batch(vec![("a", Arc::new(Float32Array::from_iter_values((0..1000).map(|i| i as f32))))]);
     let files = Files::new(items(10), &[("a.parquet", &parquet(&data, 10_000))]);
     let plan = files.plan(&table(F32, 1)).unwrap();
-    let mut parts = open(&files.listing.files[0], &plan, &files.settings).unwrap();
+    let mut parts = open(&files.listing.files[0], &plan, &files.settings).unwrap().parts;
     let raw = parts[0].next_block().unwrap();
     assert!(raw.memory() < 2 * 4000, "{}", raw.memory());
 }
@@ -238,10 +240,12 @@ fn remote_files_are_read_in_ranges() {
     let plan = files.plan(&table(F32, 1)).unwrap();
     let file = &files.listing.files[0];
     let source = ChunkSource::remote(&file.location, file.size).unwrap();
-    let parquet = ParquetFile::over(file, source).unwrap();
+    let parquet = ParquetFile::over(file, source, false).unwrap();
+    let (reading, sources) = Reading::new(file, &plan, &parquet.columns(), &files.settings).unwrap();
     let blocks: Vec<_> = parquet
-        .parts(file, &plan, &[1], MiniBatchSize::Items(10))
+        .parts(file, ColumnarBinding::new(reading, &sources), &sources, MiniBatchSize::Items(10))
         .unwrap()
+        .0
         .into_iter()
         .flat_map(|mut part| std::iter::from_fn(move || part.next_block()))
         .map(crate::input::RawBlock::decode)

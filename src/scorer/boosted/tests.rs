@@ -48,6 +48,8 @@ fn score(scorer: &dyn Scorer) {
         file: Arc::new(InputFile { index: 0, name: "rows.csv".to_owned() }),
         span: 0..values.len() as u64,
         feature_count: records.num_columns(),
+        key: None,
+        passed_over: 0,
         records,
         rows: RowNumbers::From(0),
         failures: vec![],

@@ -87,6 +87,8 @@ pub(super) fn block(table: &Table, needs: &FeatureNeeds) -> Arc<Block> {
         file: Arc::new(InputFile { index: 0, name: "rows.csv".to_owned() }),
         span: 0..records.num_rows() as u64,
         feature_count: records.num_columns(),
+        key: None,
+        passed_over: 0,
         records,
         rows: RowNumbers::From(0),
         failures: vec![],

@@ -153,6 +153,8 @@ impl Sampled {
             file: Arc::new(InputFile { index: 0, name: "rows for an explanation".to_owned() }),
             span: 0..rows as u64,
             feature_count: records.num_columns(),
+            key: None,
+            passed_over: 0,
             records,
             rows: RowNumbers::From(0),
             failures: Vec::new(),

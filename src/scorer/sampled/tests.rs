@@ -82,6 +82,8 @@ fn mini_batch(records: &RecordBatch, range: Range<usize>) -> MiniBatch {
         file: Arc::new(InputFile { index: 0, name: "rows.csv".to_owned() }),
         span: 0..records.num_rows() as u64,
         feature_count: records.num_columns(),
+        key: None,
+        passed_over: 0,
         records: records.clone(),
         rows: RowNumbers::From(0),
         failures: vec![],

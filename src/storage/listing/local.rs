@@ -23,7 +23,7 @@ pub(super) fn list(path: &Path) -> Result<Entries, StorageError> {
         Ok(meta) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             let size = if meta.is_file() { meta.len() } else { 0 };
-            Ok(Entries::of(vec![Entry { location: Location::Local(path.to_owned()), name, size }]))
+            Ok(Entries::file(Entry { location: Location::Local(path.to_owned()), name, size }))
         }
         Err(error) if is_absent(&error) => match path.to_str().and_then(NamePattern::parse) {
             Some(pattern) => list_pattern(path, pattern),

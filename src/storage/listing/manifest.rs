@@ -43,7 +43,7 @@ impl Stores {
     fn of_line(&self, pointer: &Pointer, name: &str) -> Result<Entries, StorageError> {
         let resolved = self.resolve(pointer)?;
         let datastore = resolved.datastore.as_deref();
-        let single = |location, size| Ok(Entries::of(vec![Entry { location, name: name.to_owned(), size }]));
+        let single = |location, size| Ok(Entries::file(Entry { location, name: name.to_owned(), size }));
         let several = match &resolved.pointer {
             Pointer::Local(path) => match path.metadata() {
                 Ok(meta) if meta.is_file() => return single(Location::Local(path.clone()), meta.len()),
@@ -69,7 +69,8 @@ impl Stores {
         };
         let folder = name.trim_end_matches('/').to_owned();
         let named = move |entry: Entry| Entry { name: format!("{folder}/{}", entry.name), ..entry };
-        Ok(Entries(Box::new(several.map(move |entry| entry.map(&named)))))
+        let entries = Box::new(several.map(move |entry| entry.map(&named)));
+        Ok(Entries { is_file: false, entries })
     }
 }
 

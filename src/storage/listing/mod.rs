@@ -25,17 +25,25 @@ pub struct Entry {
 
 /// The files that a pointer means, one after the other. There is at least one; that it cannot be gone on with comes as a
 /// last item.
-pub struct Entries(Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>);
+pub struct Entries {
+    is_file: bool,
+    entries: Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>,
+}
 
 impl Entries {
-    /// These and no more.
-    fn of(entries: Vec<Entry>) -> Entries {
-        Entries(Box::new(entries.into_iter().map(Ok)))
+    /// The one file that a pointer names.
+    fn file(entry: Entry) -> Entries {
+        Entries { is_file: true, entries: Box::new(std::iter::once(Ok(entry))) }
     }
 
     /// `first`, then the rest.
     fn begun(first: Entry, rest: impl Iterator<Item = Result<Entry, StorageError>> + Send + 'static) -> Entries {
-        Entries(Box::new(std::iter::once(Ok(first)).chain(rest)))
+        Entries { is_file: false, entries: Box::new(std::iter::once(Ok(first)).chain(rest)) }
+    }
+
+    /// Whether the pointer names this one file, and no folder, pattern or list.
+    pub fn is_file(&self) -> bool {
+        self.is_file
     }
 }
 
@@ -43,7 +51,7 @@ impl Iterator for Entries {
     type Item = Result<Entry, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
+        self.entries.next()
     }
 }
 
@@ -94,7 +102,7 @@ impl Stores {
 fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Entries, StorageError> {
     let object = RemoteObject::on_web(Address::new(url, settings)?);
     let size = object.look()?;
-    Ok(Entries::of(vec![Entry { location: Location::Remote(object), name: http::name_of(url), size }]))
+    Ok(Entries::file(Entry { location: Location::Remote(object), name: http::name_of(url), size }))
 }
 
 /// Whether a file or folder of this name is passed over in folders.

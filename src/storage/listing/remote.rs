@@ -19,7 +19,7 @@ pub(super) fn list(place: &RemotePlace) -> Result<Entries, StorageError> {
             // Some stores answer for a folder as if it were an empty object.
             Some(meta) if meta.size > 0 || !is_any(place)? => {
                 let name = place.path.filename().unwrap_or_default().to_owned();
-                return Ok(Entries::of(vec![entry(place, &meta, name)]));
+                return Ok(Entries::file(entry(place, &meta, name)));
             }
             _ => {}
         }
