@@ -21,6 +21,8 @@ pub enum Event {
         formats: BTreeMap<String, u64>,
         /// Their size together, where it is known.
         input_bytes: u64,
+        /// Whether that is all of the input; a long one is listed while it is read.
+        is_listed: bool,
         /// Workers that score.
         workers: usize,
     },
@@ -135,6 +137,8 @@ pub struct InputAccount {
     pub formats: BTreeMap<String, u64>,
     /// Their size together, where it is known.
     pub bytes: u64,
+    /// Whether that is all of it: of a job that ended early, the rest may not have been listed.
+    pub is_listed: bool,
 }
 
 /// How a job ended.

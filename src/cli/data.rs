@@ -118,7 +118,7 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("--type is {other:?}: write uri_file or uri_folder").into()),
     };
     let stores = workspace::stores([&pointer])?;
-    let listing = input::list(&stores, std::slice::from_ref(&pointer), &InputSettings::default())?;
+    let mut listing = input::list(&stores, std::slice::from_ref(&pointer), &InputSettings::default())?;
     let is_file = stores.list(&pointer).map_err(InputError::from)?.is_file();
     let kind = match (kind, is_file) {
         (Some(InputType::UriFile), false) => {
@@ -133,6 +133,8 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
         let (key, value) = tag.split_once('=').ok_or_else(|| format!("--tag {tag}: write KEY=VALUE"))?;
         tags.insert(key.to_owned(), value.to_owned());
     }
+    let columns = input::columns(&listing)?;
+    listing.finish()?;
     let record = DataRecord {
         name,
         version: String::new(),
@@ -140,9 +142,9 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
         path: pointer.to_string(),
         description: args.description.clone().or(spec.description),
         tags,
-        columns: input::columns(&listing)?,
-        files: listing.files.len() as u64,
-        bytes: listing.total_bytes,
+        columns,
+        files: listing.found().files as u64,
+        bytes: listing.found().bytes,
         created: String::new(),
     };
     let version = args.version.clone().or(spec.version);

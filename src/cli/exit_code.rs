@@ -56,6 +56,7 @@ impl From<&StopReason> for ExitCode {
             StopReason::NothingSucceeded { unreadable: false, .. } => ExitCode::Thresholds,
             StopReason::NoProgress(_) | StopReason::Stuck(_) => ExitCode::Stuck,
             StopReason::Interrupted => ExitCode::Interrupted,
+            StopReason::Input(_) => ExitCode::Input,
             StopReason::Output(_) | StopReason::Unwritable => ExitCode::Output,
             StopReason::Internal(_) => ExitCode::Internal,
         }

@@ -20,10 +20,12 @@ pub enum InputError {
         name: String,
     },
     /// Nothing to score was found.
-    #[error("found no file to score{}", passed_over(.skipped))]
+    #[error("found no file to score{}", passed_over(*.skipped, .names))]
     NoFiles {
-        /// Names of files that were passed over because their extension says nothing.
-        skipped: Vec<String>,
+        /// Files that were passed over because their extension says nothing.
+        skipped: usize,
+        /// The names of some of them.
+        names: Vec<String>,
     },
     /// A file without a single record, where one is needed to know the columns.
     #[error("{file} is empty: no header and no records")]
@@ -61,14 +63,13 @@ impl InputError {
     }
 }
 
-fn passed_over(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => format!(": {one:?} has an unknown extension; say its format with --input-format"),
-        [first, ..] => format!(
-            ": {} files have unknown extensions, such as {first:?}; say their format with --input-format",
-            names.len()
-        ),
+fn passed_over(count: usize, names: &[String]) -> String {
+    match (count, names.first()) {
+        (1, Some(one)) => format!(": {one:?} has an unknown extension; say its format with --input-format"),
+        (_, Some(first)) => {
+            format!(": {count} files have unknown extensions, such as {first:?}; say their format with --input-format")
+        }
+        (_, None) => String::new(),
     }
 }
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn nothing_found_says_what_was_passed_over() {
-        let error = InputError::NoFiles { skipped: vec!["a.txt".into(), "b.txt".into()] };
+        let error = InputError::NoFiles { skipped: 2, names: vec!["a.txt".into(), "b.txt".into()] };
         assert!(error.to_string().contains("2 files have unknown extensions, such as \"a.txt\""));
     }
 }

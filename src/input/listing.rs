@@ -1,11 +1,21 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::chunk_source::TAIL_BYTES;
 use super::format::compression_suffix;
-use super::partitions::{PathColumn, path_columns};
+use super::partitions::{PathColumn, PathColumns};
 use super::{InputError, InputFormat, InputSettings, snapshot};
 use crate::data::InputFile;
-use crate::storage::{Location, Pointer, Stores};
+use crate::storage::{Entries, Entry, Location, Pointer, RegisteredData, Stores, Want};
+
+/// Files that are listed before the first one is read: a shorter input is known as a whole from the start.
+const FIRST_FILES: usize = 10_000;
+
+/// Files behind the one that is read whose beginnings are fetched, as far as there is room.
+const FILES_AHEAD: usize = 64;
+
+/// Names of files that were passed over that are kept for a message.
+const SKIPPED_NAMES: usize = 3;
 
 /// A file that will be read.
 #[derive(Debug, Clone)]
@@ -32,69 +42,183 @@ impl ListedFile {
     pub(super) fn columns_error(&self, problem: impl Into<String>) -> InputError {
         InputError::Columns { file: self.file.name.clone(), problem: problem.into() }
     }
+
+    /// Begins to fetch what will be wanted first of it.
+    fn fetch_ahead(&self) {
+        self.location.fetch_ahead(match self.format {
+            InputFormat::Parquet => Want::End(TAIL_BYTES),
+            InputFormat::Csv | InputFormat::JsonLines | InputFormat::Arrow => Want::Start,
+        });
+    }
 }
 
-/// All files of the input, in the order of the results.
-#[derive(Debug, Clone)]
+/// The files of the input in the order of the results: by pointer as they were given, and below each pointer by the bytes
+/// of their names. A long input is listed while it is read.
 pub struct Listing {
-    /// The files, by pointer as they were given, and below each pointer by the bytes of their names.
-    pub files: Vec<ListedFile>,
-    /// Names of files in folders that were passed over because their extension tells no format.
-    pub skipped: Vec<String>,
-    /// The sizes of `files` together.
-    pub total_bytes: u64,
+    format: Option<InputFormat>,
+    pending: VecDeque<Pending>,
+    /// Files that are listed and not taken; `None` are those taken out of their turn. The first has the number `first`.
+    window: VecDeque<Option<ListedFile>>,
+    first: usize,
+    /// So many files have been begun to be fetched, or taken.
+    fetched: usize,
+    path_columns: PathColumns,
+    found: Found,
+    /// Why it could not be gone on with.
+    broken: Option<String>,
+}
+
+/// A pointer whose files have not all been listed.
+struct Pending {
+    entries: Entries,
+    is_file: bool,
+    /// What was registered under the pointer, until it has been compared with the first file.
+    registered: Option<(String, RegisteredData)>,
+}
+
+/// What has been found so far.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Files that will be read.
+    pub files: usize,
+    /// Their sizes together, where they are known.
+    pub bytes: u64,
+    /// How many of them have each format: `parquet`, `csv.gz`.
+    pub formats: BTreeMap<String, u64>,
+    /// Files in folders that are passed over because their extension tells no format.
+    pub skipped: usize,
+    /// The names of some of these.
+    pub skipped_names: Vec<String>,
+    /// Whether this is all of the input.
+    pub is_all: bool,
+}
+
+/// Finds the first files that the pointers mean; more than so many are found when they are asked for.
+pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
+    settings.check()?;
+    let mut listing = Listing {
+        format: settings.format,
+        pending: VecDeque::new(),
+        window: VecDeque::new(),
+        first: 0,
+        fetched: 0,
+        path_columns: PathColumns::default(),
+        found: Found::default(),
+        broken: None,
+    };
+    // What is wrong with a pointer is told before anything is read.
+    for pointer in pointers {
+        let registered = stores.registered(pointer)?;
+        let entries = stores.list(pointer)?;
+        let is_file = entries.is_file();
+        if let Some(input_type) = settings.input_type {
+            input_type.check(pointer, is_file)?;
+        }
+        let registered = registered.map(|data| (pointer.to_string(), data.clone()));
+        listing.pending.push_back(Pending { entries, is_file, registered });
+    }
+    listing.extend_to(FIRST_FILES - 1)?;
+    listing.path_columns = PathColumns::new(listing.window.iter().flatten().map(|file| file.file.name.as_str()));
+    for file in listing.window.iter_mut().flatten() {
+        file.path_columns = listing.path_columns.of_file(&file.file.name);
+    }
+    if listing.window.is_empty() {
+        return Err(listing.nothing());
+    }
+    Ok(listing)
 }
 
 impl Listing {
-    /// How many files there are of each format: `parquet`, `csv.gz`.
-    pub fn formats(&self) -> BTreeMap<String, u64> {
-        let mut formats = BTreeMap::new();
-        for file in &self.files {
-            let name = format!("{}{}", file.format, compression_suffix(file.format, &file.file.name));
-            *formats.entry(name).or_insert(0) += 1;
-        }
-        formats
+    /// What has been found so far.
+    pub fn found(&self) -> &Found {
+        &self.found
     }
-}
 
-/// Finds the files that the pointers mean.
-pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
-    settings.check()?;
-    let mut listing = Listing { files: Vec::new(), skipped: Vec::new(), total_bytes: 0 };
-    for pointer in pointers {
-        let registered = stores.registered(pointer)?;
-        let first = listing.files.len();
-        let entries = stores.list(pointer)?;
-        let is_named = entries.is_file();
-        if let Some(input_type) = settings.input_type {
-            input_type.check(pointer, is_named)?;
+    /// Files that are listed and not taken.
+    pub(super) fn known(&self) -> impl Iterator<Item = &ListedFile> {
+        self.window.iter().flatten()
+    }
+
+    /// Takes a file by its number; nothing behind the last one. The files behind it are fetched ahead.
+    pub fn take(&mut self, index: usize) -> Result<Option<ListedFile>, InputError> {
+        self.extend_to(index + FILES_AHEAD)?;
+        self.fetched = self.fetched.max(index + 1);
+        while self.fetched <= index + FILES_AHEAD
+            && let Some(next) = self.window.get(self.fetched.saturating_sub(self.first))
+        {
+            next.iter().for_each(ListedFile::fetch_ahead);
+            self.fetched += 1;
         }
-        for entry in entries {
-            let entry = entry?;
-            let Some(format) = settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {
-                if is_named {
-                    return Err(InputError::UnknownFormat { name: entry.name });
-                }
-                listing.skipped.push(entry.name);
+        let file = index.checked_sub(self.first).and_then(|place| self.window.get_mut(place)).and_then(Option::take);
+        while let Some(None) = self.window.front() {
+            self.window.pop_front();
+            self.first += 1;
+        }
+        Ok(file)
+    }
+
+    /// Lists to the end without keeping the files, for the account of them alone.
+    pub fn finish(&mut self) -> Result<(), InputError> {
+        while !self.found.is_all {
+            self.first += self.window.len();
+            self.window.clear();
+            self.extend_to(self.first)?;
+        }
+        Ok(())
+    }
+
+    /// An error about an input without files to read.
+    pub(super) fn nothing(&self) -> InputError {
+        InputError::NoFiles { skipped: self.found.skipped, names: self.found.skipped_names.clone() }
+    }
+
+    /// Lists until the file of this number is known, or all are.
+    fn extend_to(&mut self, index: usize) -> Result<(), InputError> {
+        if let Some(cause) = &self.broken {
+            return Err(InputError::Setting(cause.clone()));
+        }
+        while self.first + self.window.len() <= index {
+            let Some(pending) = self.pending.front_mut() else {
+                self.found.is_all = true;
+                return Ok(());
+            };
+            let Some(entry) = pending.entries.next() else {
+                self.pending.pop_front();
                 continue;
             };
-            listing.total_bytes += entry.size;
-            let file = Arc::new(InputFile { index: listing.files.len(), name: entry.name });
-            let path_columns = Arc::default();
-            listing.files.push(ListedFile { file, location: entry.location, size: entry.size, format, path_columns });
+            if let Err(error) = entry.map_err(InputError::from).and_then(|entry| self.add(entry)) {
+                self.broken = Some(error.to_string());
+                return Err(error);
+            }
         }
-        if let (Some(data), Pointer::Registered { name, .. }, Some(file)) =
-            (registered, pointer, listing.files.get(first))
-        {
-            snapshot::check(file, name, data)?;
+        // Whether there is more is known when the last pointer has been gone through.
+        self.found.is_all = self.pending.is_empty();
+        Ok(())
+    }
+
+    fn add(&mut self, entry: Entry) -> Result<(), InputError> {
+        let Some(format) = self.format.or_else(|| InputFormat::from_name(&entry.name)) else {
+            if self.pending.front().is_some_and(|pending| pending.is_file) {
+                return Err(InputError::UnknownFormat { name: entry.name });
+            }
+            self.found.skipped += 1;
+            if self.found.skipped_names.len() < SKIPPED_NAMES {
+                self.found.skipped_names.push(entry.name);
+            }
+            return Ok(());
+        };
+        self.found.files += 1;
+        self.found.bytes += entry.size;
+        let described = format!("{format}{}", compression_suffix(format, &entry.name));
+        *self.found.formats.entry(described).or_insert(0) += 1;
+        let path_columns = self.path_columns.of_file(&entry.name);
+        let file = Arc::new(InputFile { index: self.first + self.window.len(), name: entry.name });
+        let Entry { location, size, .. } = entry;
+        let file = ListedFile { file, location, size, format, path_columns };
+        if let Some((pointer, data)) = self.pending.front_mut().and_then(|pending| pending.registered.take()) {
+            snapshot::check(&file, &pointer, &data)?;
         }
+        self.window.push_back(Some(file));
+        Ok(())
     }
-    if listing.files.is_empty() {
-        return Err(InputError::NoFiles { skipped: listing.skipped });
-    }
-    let path_columns = path_columns(listing.files.iter().map(|file| file.file.name.as_str()));
-    for (file, columns) in listing.files.iter_mut().zip(path_columns) {
-        file.path_columns = columns;
-    }
-    Ok(listing)
 }

@@ -1,7 +1,7 @@
 //! From pointers to blocks of decoded records, in a stable order.
 //!
 //! ```text
-//! list(pointers)   -> Listing      files in the order of the results, each with its format
+//! list(pointers)   -> Listing      files in the order of the results, each with its format, listed as they are needed
 //! ColumnPlan::new  -> ColumnPlan   what each record brings, from the scorer's needs and the first file
 //! open(file, plan) -> OpenedFile   its parts: one for text and Arrow, one for each row group of Parquet
 //! Part::next_block -> RawBlock     in order: whole records, counted and cut at mini-batch boundaries
@@ -53,7 +53,7 @@ pub use error::InputError;
 pub use filter::Filter;
 pub use format::InputFormat;
 pub use input_type::InputType;
-pub use listing::{ListedFile, Listing, list};
+pub use listing::{Found, ListedFile, Listing, list};
 pub use plan::ColumnPlan;
 pub use raw_block::RawBlock;
 pub use renames::Renames;

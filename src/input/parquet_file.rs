@@ -1,7 +1,8 @@
 //! Parquet files: one part for each row group.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -16,11 +17,26 @@ use super::row_groups::RowGroupBounds;
 use super::source::PassedOver;
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
+use crate::storage::Ranges;
+
+/// Row groups of a remote file behind the one that is read that are fetched ahead, as far as there is room.
+const GROUPS_AHEAD: usize = 8;
 
 /// A file whose footer has been read.
 pub(super) struct ParquetFile {
     source: ChunkSource,
     metadata: ArrowReaderMetadata,
+    /// What is fetched ahead of the row groups of a remote file.
+    ahead: Mutex<GroupsAhead>,
+}
+
+/// Row groups of a remote file that will be read, and what is on its way for them.
+#[derive(Default)]
+struct GroupsAhead {
+    /// The row groups that will be read, in order.
+    wanted: Vec<usize>,
+    /// For as many of them as have been begun: what is coming, until it is taken.
+    begun: Vec<Option<Ranges>>,
 }
 
 impl ParquetFile {
@@ -49,7 +65,7 @@ impl ParquetFile {
                 _ => file.unreadable(format!("{cause}; it is not a Parquet file, or not all of it")),
             }
         })?;
-        Ok(ParquetFile { source, metadata })
+        Ok(ParquetFile { source, metadata, ahead: Mutex::default() })
     }
 
     /// The columns that it has.
@@ -74,7 +90,9 @@ impl ParquetFile {
             })
             .collect();
         let binding = Arc::new(binding);
-        let shared = Arc::new(self);
+        let groups = wanted.iter().enumerate().filter(|(_, wanted)| **wanted).map(|(group, _)| group).collect();
+        let ahead = Mutex::new(GroupsAhead { wanted: groups, begun: Vec::new() });
+        let shared = Arc::new(ParquetFile { ahead, ..self });
         let metadata = Arc::clone(shared.metadata.metadata());
         let mut parts = Vec::with_capacity(metadata.num_row_groups());
         let mut passed_over = PassedOver::default();
@@ -110,15 +128,11 @@ impl ParquetFile {
         let group = metadata.row_group(index);
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projection.iter().copied());
         let sizing = Sizing::new(size, self.row_bytes(group, projection));
-        let source = match &self.source {
-            local @ ChunkSource::Local { .. } => local.clone(),
-            remote => {
-                let leaves = (0..group.num_columns()).filter(|leaf| mask.leaf_included(*leaf));
-                let ranges: Vec<_> = leaves
-                    .map(|leaf| group.column(leaf).byte_range())
-                    .map(|(start, length)| start..start.saturating_add(length))
-                    .collect();
-                remote.with_ranges(&ranges).map_err(|error| error.to_string())?
+        let source = match self.fetched(index, &mask) {
+            None => self.source.clone(),
+            Some(fetched) => {
+                let starts = self.ranges(index, &mask).into_iter().map(|range| range.start);
+                self.source.with_fetched(starts, fetched.wait().map_err(|error| error.to_string())?)
             }
         };
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
@@ -129,6 +143,29 @@ impl ParquetFile {
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Opened { batches: Box::new(reader), sizing: Some(sizing) })
+    }
+
+    /// What is coming for a row group of a remote file; the groups behind it are fetched ahead.
+    fn fetched(&self, group: usize, mask: &ProjectionMask) -> Option<Ranges> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = ahead.wanted.partition_point(|wanted| *wanted < group);
+        while ahead.begun.len() <= place + GROUPS_AHEAD
+            && let Some(next) = ahead.wanted.get(ahead.begun.len()).copied()
+        {
+            let coming = self.source.fetch_ranges(self.ranges(next, mask))?;
+            ahead.begun.push(Some(coming));
+        }
+        ahead.begun.get_mut(place).and_then(Option::take)
+    }
+
+    /// Where the columns that are read lie in a row group.
+    fn ranges(&self, group: usize, mask: &ProjectionMask) -> Vec<Range<u64>> {
+        let group = self.metadata.metadata().row_group(group);
+        let leaves = (0..group.num_columns()).filter(|leaf| mask.leaf_included(*leaf));
+        leaves
+            .map(|leaf| group.column(leaf).byte_range())
+            .map(|(start, length)| start..start.saturating_add(length))
+            .collect()
     }
 
     /// The mean decoded bytes of a row in the columns that are read.

@@ -11,7 +11,7 @@ const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PathColumn {
     pub name: String,
-    /// int64 if every value of the listing is a plain whole number, else text.
+    /// int64 if every value at the listing's beginning is a plain whole number, else text.
     pub data_type: DataType,
     pub value: PathValue,
 }
@@ -35,24 +35,35 @@ impl PathValue {
     }
 }
 
-/// The path columns of each file of a listing, by the files' names; neighbours of one folder share them.
-pub(super) fn path_columns<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<Arc<[PathColumn]>> {
-    let columns = all_columns(names.clone());
-    let mut last: Option<(&str, Arc<[PathColumn]>)> = None;
-    let of_file = |name: &'a str| {
+/// The path columns of a listing: which there are, as its first files tell, and what each file's path says.
+#[derive(Debug, Default)]
+pub(super) struct PathColumns {
+    /// Without values.
+    columns: Vec<PathColumn>,
+    /// The folder of the file before, and what it says: most files lie where the one before lies.
+    last: Option<(String, Arc<[PathColumn]>)>,
+}
+
+impl PathColumns {
+    /// The columns that these names of files have together.
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> PathColumns {
+        PathColumns { columns: all_columns(names), last: None }
+    }
+
+    /// What the path of one file says.
+    pub(super) fn of_file(&mut self, name: &str) -> Arc<[PathColumn]> {
         let folder = folder_of(name);
-        if let Some((_, columns)) = last.as_ref().filter(|(known, _)| *known == folder) {
+        if let Some((_, columns)) = self.last.as_ref().filter(|(known, _)| known == folder) {
             return Arc::clone(columns);
         }
-        let mut of_folder = columns.clone();
+        let mut of_folder = self.columns.clone();
         for (name, value) in pairs(folder) {
             of_folder.iter_mut().filter(|column| column.name == name).for_each(|column| column.value = value.clone());
         }
         let of_folder: Arc<[PathColumn]> = of_folder.into();
-        last = Some((folder, Arc::clone(&of_folder)));
+        self.last = Some((folder.to_owned(), Arc::clone(&of_folder)));
         of_folder
-    };
-    names.map(of_file).collect()
+    }
 }
 
 /// The columns of all paths together, in the order in which they first appear.
@@ -126,7 +137,8 @@ mod tests {
 
     /// Names and types of the columns, then the values of each file.
     fn columns(names: &[&str]) -> (Vec<String>, Vec<Vec<PathValue>>) {
-        let all = path_columns(names.iter().copied());
+        let mut columns = PathColumns::new(names.iter().copied());
+        let all: Vec<_> = names.iter().map(|name| columns.of_file(name)).collect();
         let heads = all[0].iter().map(|column| format!("{}:{}", column.name, column.data_type)).collect();
         (heads, all.iter().map(|columns| columns.iter().map(|column| column.value.clone()).collect()).collect())
     }

@@ -79,14 +79,14 @@ impl Wanted {
 }
 
 impl ColumnPlan {
-    /// Decides the columns. Files that cannot be read or have no records are passed over until one tells its columns;
+    /// Decides the columns by the first files of the listing. Files that cannot be read or have no records are passed over until one tells its columns;
     /// what is wrong with them comes up again when they are opened.
     pub fn new(needs: &FeatureNeeds, settings: &InputSettings, listing: &Listing) -> Result<ColumnPlan, InputError> {
         let hints = HeaderHints::of_needs(needs, settings);
         let mut first_error = None;
         // Files that the filter passes over need not be readable; their columns are asked for if there are no others.
         let passed_over = |file: &&ListedFile| FilterReading::passes_over(file, settings);
-        let (last, first): (Vec<_>, Vec<_>) = listing.files.iter().partition(passed_over);
+        let (last, first): (Vec<_>, Vec<_>) = listing.known().partition(passed_over);
         for file in first.into_iter().chain(last) {
             match source::columns_of(file, settings, &hints) {
                 Ok(columns) if columns.own > 0 => return Self::from_file(needs, settings, file, &columns),
@@ -98,7 +98,7 @@ impl ColumnPlan {
                 }
             }
         }
-        Err(first_error.unwrap_or(InputError::NoFiles { skipped: listing.skipped.clone() }))
+        Err(first_error.unwrap_or_else(|| listing.nothing()))
     }
 
     fn from_file(

@@ -9,7 +9,7 @@ use crate::storage::RegisteredData;
 /// They are read in the same way whatever a job's settings, so that they can be compared.
 pub fn columns(listing: &Listing) -> Result<Vec<(String, String)>, InputError> {
     let mut first_error = None;
-    for file in &listing.files {
+    for file in listing.known() {
         match columns_of(file) {
             Ok(columns) if !columns.is_empty() => return Ok(columns),
             Ok(_) | Err(InputError::Empty { .. }) => {}
@@ -27,7 +27,7 @@ fn columns_of(file: &ListedFile) -> Result<Vec<(String, String)>, InputError> {
 }
 
 /// Compares the columns of `file`, the first one of registered data, with those of its registration.
-pub(super) fn check(file: &ListedFile, name: &str, data: &RegisteredData) -> Result<(), InputError> {
+pub(super) fn check(file: &ListedFile, pointer: &str, data: &RegisteredData) -> Result<(), InputError> {
     // Keys of JSON objects come and go from record to record.
     if data.columns.is_empty() || file.format == super::InputFormat::JsonLines {
         return Ok(());
@@ -35,8 +35,8 @@ pub(super) fn check(file: &ListedFile, name: &str, data: &RegisteredData) -> Res
     let columns = columns_of(file)?;
     let Some(difference) = difference(&data.columns, &columns) else { return Ok(()) };
     Err(file.columns_error(format!(
-        "is not what azureml:{name}:{} was registered with: {difference}; register the data as it is now with `batchscore data \
-         create`, or mend it",
+        "is not what {pointer} (version {}) was registered with: {difference}; register the data as it is now with \
+         `batchscore data create`, or mend it",
         data.version
     )))
 }

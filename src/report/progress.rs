@@ -68,14 +68,20 @@ impl Reporter {
             return;
         }
         match event {
-            Event::JobStarted { input_bytes, workers, files, formats, job } => {
-                self.input_bytes = *input_bytes;
+            Event::JobStarted { input_bytes, workers, files, formats, is_listed, job } => {
+                // Of an input that is not listed to its end, nobody knows how much is done.
+                self.input_bytes = if *is_listed { *input_bytes } else { 0 };
                 self.workers = *workers;
                 if let Display::Bar(bar) = &self.display {
-                    bar.set_length((*input_bytes).max(1));
+                    bar.set_length(self.input_bytes.max(1));
                 }
                 if self.verbose {
-                    let input = InputAccount { files: *files, formats: formats.clone(), bytes: *input_bytes };
+                    let input = InputAccount {
+                        files: *files,
+                        formats: formats.clone(),
+                        bytes: *input_bytes,
+                        is_listed: *is_listed,
+                    };
                     self.tell(&format!("job {job}: {}, {workers} workers", input_text(&input)));
                 }
             }

@@ -87,7 +87,8 @@ pub(super) fn input_text(input: &InputAccount) -> String {
             several.iter().map(|(format, count)| format!("{} {format}", grouped(*count))).collect::<Vec<_>>().join(", ")
         }
     };
-    format!("{} ({formats}), {}", counted(input.files as u64, "file", "files"), bytes(input.bytes))
+    let least = if input.is_listed { "" } else { "at least " };
+    format!("{least}{} ({formats}), {}", counted(input.files as u64, "file", "files"), bytes(input.bytes))
 }
 
 /// What is no item though it is in the input.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::caught::caught;
 use crate::data::{Block, MiniBatch};
-use crate::input::{self, ColumnPlan, InputError, InputSettings, ListedFile, Part};
+use crate::input::{self, ColumnPlan, InputError, InputSettings, Listing, Part};
 use crate::scorer::{Background, Explain, Explained, ModelError, Sampled, Scorer};
 use crate::spec::Job;
 
@@ -61,7 +61,8 @@ fn with_contributions(
 struct Records {
     plan: Arc<ColumnPlan>,
     settings: InputSettings,
-    files: std::vec::IntoIter<ListedFile>,
+    listing: Listing,
+    next_file: usize,
     parts: std::vec::IntoIter<Part>,
     /// What ended it before its end.
     error: Option<InputError>,
@@ -77,8 +78,8 @@ impl Records {
             }
             (listing, _) => listing?,
         };
-        let (files, parts) = (listing.files.into_iter(), Vec::new().into_iter());
-        Ok(Records { plan: Arc::new(plan.without_kept()), settings, files, parts, error: None })
+        let (plan, parts) = (Arc::new(plan.without_kept()), Vec::new().into_iter());
+        Ok(Records { plan, settings, listing, next_file: 0, parts, error: None })
     }
 
     /// What went wrong, if anything did.
@@ -93,7 +94,8 @@ impl Records {
                     return Ok(Some(block.decode()));
                 }
                 self.parts.next();
-            } else if let Some(file) = self.files.next() {
+            } else if let Some(file) = self.listing.take(self.next_file)? {
+                self.next_file += 1;
                 self.parts = input::open(&file, &self.plan, &self.settings)?.parts.into_iter();
             } else {
                 return Ok(None);

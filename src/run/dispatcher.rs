@@ -62,6 +62,8 @@ pub struct Ended {
 /// Everything that a dispatcher is made from.
 pub struct Setup<'a> {
     pub shared: &'a Arc<Shared>,
+    /// How many files the input has, if it has been listed to its end.
+    pub files: Option<usize>,
     pub pool: &'a Pool,
     pub policies: &'a Policies,
     pub cancel: &'a Cancel,
@@ -76,7 +78,7 @@ impl<'a> Dispatcher<'a> {
     pub fn start(setup: Setup<'a>) -> Self {
         let now = Instant::now();
         let mut dispatcher = Dispatcher {
-            order: InOrder::new(setup.shared.listing.files.len()),
+            order: InOrder::new(setup.files),
             shared: setup.shared,
             pool: setup.pool,
             policies: setup.policies,
@@ -150,6 +152,7 @@ impl<'a> Dispatcher<'a> {
 
     fn on_message(&mut self, message: Message) {
         match message {
+            Message::Listed { files } => self.order.listed(files),
             Message::FileOpened { file, parts, passed_over } => {
                 self.order.file_opened(file, parts);
                 self.counts.passed_over += passed_over.records;

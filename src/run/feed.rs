@@ -15,12 +15,13 @@ pub struct Feed {
     state: Mutex<FeedState>,
     wake: Condvar,
     budget: u64,
-    files: usize,
 }
 
 struct FeedState {
     lanes: VecDeque<Lane>,
     next_file: usize,
+    /// How many files there are; `None` until the input has been listed to its end.
+    files: Option<usize>,
     ready: VecDeque<Work>,
     /// Tasks of which some worker still takes mini-batches, in the order in which they were begun.
     shareable: Vec<Arc<BlockTask>>,
@@ -66,12 +67,13 @@ pub enum Work {
 }
 
 impl Feed {
-    /// A feed over a listing of `files` that keeps at most about `budget` bytes in flight, and hands out no more than
+    /// A feed over a listing of `files`, if that is known, that keeps at most about `budget` bytes in flight, and hands out no more than
     /// `limit` items: then blocks are read one after the other, since it is told only by all before where the limit is.
-    pub fn new(files: usize, budget: u64, limit: Option<u64>) -> Self {
+    pub fn new(files: Option<usize>, budget: u64, limit: Option<u64>) -> Self {
         let state = FeedState {
             lanes: VecDeque::new(),
             next_file: 0,
+            files,
             ready: VecDeque::new(),
             shareable: Vec::new(),
             unwritten: BTreeSet::new(),
@@ -81,7 +83,7 @@ impl Feed {
             busy: 0,
             closed: false,
         };
-        Feed { state: Mutex::new(state), wake: Condvar::new(), budget, files }
+        Feed { state: Mutex::new(state), wake: Condvar::new(), budget }
     }
 
     /// Waits for something to do; `None` once the feed is closed. `was_busy` says whether the caller comes back from
@@ -93,7 +95,7 @@ impl Feed {
             if state.closed {
                 return None;
             }
-            if let Some(work) = state.take(self.budget, self.files) {
+            if let Some(work) = state.take(self.budget) {
                 state.busy += 1;
                 return Some(work);
             }
@@ -110,6 +112,14 @@ impl Feed {
     pub fn push(&self, work: Work) {
         self.state().ready.push_back(work);
         self.wake.notify_one();
+    }
+
+    /// The listing has ended: there are so many files, and [`Work::Open`] of one behind them was in vain.
+    pub fn listed(&self, files: usize) {
+        let mut state = self.state();
+        state.files = Some(files);
+        state.lanes.retain(|lane| lane.file < files);
+        self.wake.notify_all();
     }
 
     /// The file of [`Work::Open`] is open and has these parts; none when it failed.
@@ -201,8 +211,8 @@ impl Feed {
 }
 
 impl FeedState {
-    fn take(&mut self, budget: u64, files: usize) -> Option<Work> {
-        self.ready.pop_front().or_else(|| self.take_input(budget, files)).or_else(|| self.take_share())
+    fn take(&mut self, budget: u64) -> Option<Work> {
+        self.ready.pop_front().or_else(|| self.take_input(budget)).or_else(|| self.take_share())
     }
 
     /// With a slow model or a small input, a block can outlast all reading: then its mini-batches are shared out.
@@ -211,7 +221,7 @@ impl FeedState {
         self.shareable.first().map(|task| Work::Continue(Arc::clone(task)))
     }
 
-    fn take_input(&mut self, budget: u64, files: usize) -> Option<Work> {
+    fn take_input(&mut self, budget: u64) -> Option<Work> {
         if self.left == Some(0) {
             return None;
         }
@@ -237,7 +247,9 @@ impl FeedState {
                 return None;
             }
         }
-        if self.next_file < files && (may_run_ahead || (self.lanes.is_empty() && self.in_flight <= budget)) {
+        if self.files.is_none_or(|files| self.next_file < files)
+            && (may_run_ahead || (self.lanes.is_empty() && self.in_flight <= budget))
+        {
             let file = self.next_file;
             self.next_file += 1;
             self.lanes.push_back(Lane { file, part: 0, blocks: 0, reader: None });
@@ -280,7 +292,7 @@ mod tests {
     #[test]
     fn every_idle_worker_helps_with_the_only_task() {
         const WORKERS: usize = 4;
-        let feed = Feed::new(0, 1, None);
+        let feed = Feed::new(Some(0), 1, None);
         let task = task();
         (0..WORKERS).for_each(|_| feed.push(Work::Close(Arc::clone(&task))));
         let (sender, helping) = crossbeam_channel::unbounded();
@@ -313,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_task_without_mini_batches_left_is_let_go() {
-        let feed = Feed::new(0, 1, None);
+        let feed = Feed::new(Some(0), 1, None);
         let (done, next) = (task(), task());
         feed.share(&done);
         while done.take_mini_batch().is_some() {}

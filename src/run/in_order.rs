@@ -17,7 +17,8 @@ pub struct BlockId {
 /// How many parts a file has and how many blocks a part has is told as it becomes known.
 #[derive(Debug)]
 pub struct InOrder<T> {
-    files: usize,
+    /// `None` until the input has been listed to its end.
+    files: Option<usize>,
     next: BlockId,
     parts: HashMap<usize, usize>,
     blocks: HashMap<(usize, usize), u64>,
@@ -25,8 +26,8 @@ pub struct InOrder<T> {
 }
 
 impl<T> InOrder<T> {
-    /// Order over a listing of `files`.
-    pub fn new(files: usize) -> Self {
+    /// Order over a listing of `files`, if that is known.
+    pub fn new(files: Option<usize>) -> Self {
         InOrder {
             files,
             next: BlockId::default(),
@@ -34,6 +35,12 @@ impl<T> InOrder<T> {
             blocks: HashMap::new(),
             waiting: BTreeMap::new(),
         }
+    }
+
+    /// The listing has so many files.
+    pub fn listed(&mut self, files: usize) {
+        // A limit may have ended it before.
+        self.files = Some(self.files.map_or(files, |known| known.min(files)));
     }
 
     /// The file has so many parts.
@@ -50,7 +57,7 @@ impl<T> InOrder<T> {
     pub fn end_behind(&mut self, last: BlockId) {
         self.blocks.insert((last.file, last.part), last.block + 1);
         self.parts.insert(last.file, last.part + 1);
-        self.files = last.file + 1;
+        self.files = Some(last.file + 1);
     }
 
     /// The block is finished.
@@ -69,7 +76,7 @@ impl<T> InOrder<T> {
     /// Whether every block of every file has been popped.
     pub fn is_complete(&mut self) -> bool {
         self.skip_ends();
-        self.next.file == self.files
+        Some(self.next.file) == self.files
     }
 
     /// Takes what is finished but has gaps before it, in input order: for a job that ends early.
@@ -78,7 +85,7 @@ impl<T> InOrder<T> {
     }
 
     fn skip_ends(&mut self) {
-        while self.next.file < self.files {
+        while self.files.is_none_or(|files| self.next.file < files) {
             let BlockId { file, part, block } = self.next;
             if self.parts.get(&file) == Some(&part) {
                 self.parts.remove(&file);
@@ -128,7 +135,7 @@ mod tests {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 steps.swap(i, (random >> 33) as usize % (i + 1));
             }
-            let mut order = InOrder::new(shape.len());
+            let mut order = InOrder::new(Some(shape.len()));
             let mut popped = Vec::new();
             for step in steps {
                 match step {
@@ -148,7 +155,7 @@ mod tests {
     #[test]
     fn a_gap_holds_back_what_follows() {
         let id = |block| BlockId { file: 0, part: 0, block };
-        let mut order = InOrder::new(1);
+        let mut order = InOrder::new(Some(1));
         order.push(id(1), 1);
         assert_eq!(order.pop(), None);
         order.push(id(0), 0);

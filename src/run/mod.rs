@@ -11,8 +11,8 @@ mod task;
 mod worker;
 mod writer;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::engine::{Pool, PoolError, Watch};
 use crate::events::{Counts, Event, InputAccount, Status, Summary};
-use crate::input::{self, ColumnPlan, InputError};
+use crate::input::{self, ColumnPlan, Found, InputError};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
 use crate::scorer::{self, ModelError};
@@ -82,6 +82,8 @@ pub enum StopReason {
     Stuck(usize),
     #[error("interrupted")]
     Interrupted,
+    #[error("the input cannot be listed further: {0}")]
+    Input(InputError),
     #[error(transparent)]
     Output(OutputError),
     #[error("the output cannot be written")]
@@ -132,26 +134,29 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
     let (predictions, errors) = create_outputs(job, &encoder)?;
 
-    if !listing.skipped.is_empty() {
-        on_event(Event::Warning { message: skipped_message(&listing.skipped) });
+    let found = listing.found().clone();
+    if found.skipped > 0 {
+        on_event(Event::Warning { message: skipped_message(&found) });
     }
     if let Some(doubt) = plan.doubt() {
         on_event(Event::Warning { message: doubt.to_owned() });
     }
-    let input = InputAccount { files: listing.files.len(), formats: listing.formats(), bytes: listing.total_bytes };
+    let input = account(&found);
     on_event(Event::JobStarted {
         job: job.name.clone(),
         files: input.files,
-        formats: input.formats.clone(),
+        formats: input.formats,
         input_bytes: input.bytes,
+        is_listed: input.is_listed,
         workers: job.workers,
     });
+    let files = found.is_all.then_some(found.files);
     let (sender, messages) = unbounded();
     let shared = Arc::new(Shared {
         scorer,
         output_schema,
-        feed: Feed::new(listing.files.len(), job.memory_budget, job.input.limit),
-        listing,
+        feed: Feed::new(files, job.memory_budget, job.input.limit),
+        listing: Mutex::new(listing),
         plan,
         settings: job.input.clone(),
         encoder,
@@ -163,6 +168,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     let writer = WriterThread::start(&shared, predictions, errors).map_err(StartError::Thread)?;
     let setup = Setup {
         shared: &shared,
+        files,
         pool: &pool,
         policies: &job.policies,
         cancel,
@@ -172,6 +178,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
         seed: started.elapsed().as_nanos() as u64,
     };
     let ended = Dispatcher::start(setup).run(&messages);
+    let input = account(shared.listing().found());
     Ok(conclude(job, input, engine, started.elapsed(), ended, on_event))
 }
 
@@ -252,9 +259,14 @@ fn peak_memory() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }
 
-fn skipped_message(skipped: &[String]) -> String {
-    let shown = skipped.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = skipped.len().saturating_sub(3);
+fn account(found: &Found) -> InputAccount {
+    let Found { files, bytes, formats, is_all, .. } = found;
+    InputAccount { files: *files, formats: formats.clone(), bytes: *bytes, is_listed: *is_all }
+}
+
+fn skipped_message(found: &Found) -> String {
+    let shown = found.skipped_names.join(", ");
+    let more = found.skipped - found.skipped_names.len();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{} files of no known format are passed over: {shown}{rest}", skipped.len())
+    format!("{} files of no known format are passed over: {shown}{rest}", found.skipped)
 }

@@ -1,6 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arrow_schema::SchemaRef;
@@ -21,7 +21,7 @@ use crate::scorer::Scorer;
 pub struct Shared {
     pub scorer: Arc<dyn Scorer>,
     pub output_schema: SchemaRef,
-    pub listing: Listing,
+    pub listing: Mutex<Listing>,
     pub plan: Arc<ColumnPlan>,
     pub settings: InputSettings,
     pub encoder: Encoder,
@@ -34,6 +34,10 @@ pub struct Shared {
 
 /// What workers tell the dispatcher.
 pub enum Message {
+    /// The input has been listed to its end.
+    Listed {
+        files: usize,
+    },
     FileOpened {
         file: usize,
         parts: usize,
@@ -95,6 +99,12 @@ pub fn work(shared: &Arc<Shared>) {
 }
 
 impl Shared {
+    /// The files that are still to be read.
+    pub fn listing(&self) -> MutexGuard<'_, Listing> {
+        // A listing that panicked says so again when it is asked for more.
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The dispatcher outlives the workers but for those that are stuck when the run ends: nobody listens to them.
     pub fn tell(&self, message: Message) {
         let _ = self.messages.send(message);
@@ -160,8 +170,20 @@ impl Worker<'_> {
 
     fn open(&self, file: usize) {
         let shared = self.shared;
-        let listed = &shared.listing.files[file];
-        match input::open(listed, &shared.plan, &shared.settings) {
+        let listed = match shared.listing().take(file) {
+            Ok(Some(listed)) => listed,
+            Ok(None) => {
+                let files = shared.listing().found().files;
+                shared.feed.listed(files);
+                shared.tell(Message::Listed { files });
+                return;
+            }
+            Err(error) => {
+                shared.tell(Message::Broken(StopReason::Input(error)));
+                return;
+            }
+        };
+        match input::open(&listed, &shared.plan, &shared.settings) {
             Ok(OpenedFile { parts, passed_over }) => {
                 shared.tell(Message::FileOpened { file, parts: parts.len(), passed_over });
                 shared.feed.opened(file, parts);

@@ -188,15 +188,7 @@ impl RemoteObject {
 
     /// Opens it to be read from start to end.
     pub(super) fn open(&self) -> Result<RemoteReader, StorageError> {
-        let ahead = std::mem::take(&mut *self.ahead());
-        let first = match ahead {
-            Ahead::Nothing => None,
-            // What went wrong ahead of time is tried again, and told then.
-            Ahead::Coming(fetch) => fetch.wait().and_then(|(stretch, _)| stretch.ok()),
-            Ahead::Here(stretch, _) => Some(stretch),
-        };
-        let first =
-            first.filter(|stretch| stretch.start == 0 && !stretch.bytes.is_empty()).map(|stretch| stretch.bytes);
+        let first = self.fetched_start();
         let found = self.found()?;
         let body: ByteStream = match (&found.plain, &found.version, first) {
             (Some(plain), ..) => wait(plain.clone().stream())?.map_err(|e| self.failed(&e))?,
@@ -234,8 +226,9 @@ impl RemoteObject {
 }
 
 impl RemoteObject {
-    /// The stretches, if what was fetched ahead has all of them; it stays for others.
-    fn at_hand(&self, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+    /// What was fetched ahead, once it is here. What went wrong ahead of time is tried again by whoever reads, and told
+    /// then.
+    fn fetched(&self) -> MutexGuard<'_, Ahead> {
         let mut ahead = self.ahead();
         if let Ahead::Coming(_) = &*ahead
             && let Ahead::Coming(fetch) = std::mem::take(&mut *ahead)
@@ -243,6 +236,24 @@ impl RemoteObject {
         {
             *ahead = Ahead::Here(stretch, room);
         }
+        ahead
+    }
+
+    /// The beginning of the file, if it was fetched ahead. All of a file stays for others, a part gives its room back.
+    fn fetched_start(&self) -> Option<Bytes> {
+        let mut ahead = self.fetched();
+        let Ahead::Here(stretch, _) = &*ahead else { return None };
+        let bytes = (stretch.start == 0 && !stretch.bytes.is_empty()).then(|| stretch.bytes.clone());
+        let size = self.found.get().map_or(0, Found::size);
+        if bytes.as_ref().is_some_and(|bytes| (bytes.len() as u64) < size) {
+            *ahead = Ahead::Nothing;
+        }
+        bytes
+    }
+
+    /// The stretches, if what was fetched ahead has all of them; it stays for others.
+    fn at_hand(&self, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let ahead = self.fetched();
         let Ahead::Here(stretch, _) = &*ahead else { return None };
         let slice = |range: &Range<u64>| {
             let start = usize::try_from(range.start.checked_sub(stretch.start)?).ok()?;

@@ -16,11 +16,13 @@ pub(super) fn read(
     settings: &InputSettings,
     needs: &FeatureNeeds,
 ) -> Result<Vec<Arc<Block>>, InputError> {
-    let listing = input::list(stores, pointers, settings)?;
+    let mut listing = input::list(stores, pointers, settings)?;
     let plan = Arc::new(ColumnPlan::new(needs, settings, &listing)?);
     let mut blocks = Vec::new();
-    for file in &listing.files {
-        for mut part in input::open(file, &plan, settings)?.parts {
+    let mut next = 0;
+    while let Some(file) = listing.take(next)? {
+        next += 1;
+        for mut part in input::open(&file, &plan, settings)?.parts {
             blocks.extend(std::iter::from_fn(|| part.next_block()).map(|block| Arc::new(block.decode())));
         }
     }

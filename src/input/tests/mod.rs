@@ -41,7 +41,7 @@ impl Files {
 
     /// The blocks of one file, checked.
     fn read(&self, plan: &Arc<ColumnPlan>, index: usize, block_bytes: usize) -> Result<Vec<Block>, InputError> {
-        let file = &self.listing.files[index];
+        let file = self.listing.known().nth(index).unwrap();
         let mut blocks = Vec::new();
         let mut bytes = 0;
         for part in open(file, plan, &self.settings)?.parts {

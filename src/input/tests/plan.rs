@@ -99,7 +99,7 @@ fn repeated_names_matter_only_when_asked_for() {
     let plan = files.plan(&table(F32, 3)).unwrap();
     assert_eq!(floats(&files.read(&plan, 1, 1).unwrap(), 1), [2.0]);
     assert!(files.plan(&named(&["b"])).is_ok());
-    let error = files.plan(&named(&["a"])).unwrap_err().to_string();
+    let error = files.plan(&named(&["a"])).err().unwrap().to_string();
     assert!(error.contains("column \"a\" is there more than once"), "{error}");
 }
 
@@ -107,26 +107,28 @@ fn repeated_names_matter_only_when_asked_for() {
 fn the_first_file_that_can_be_read_decides() {
     let files = Files::new(items(1), &[("a.parquet", b"junk"), ("b.csv", b""), ("c.csv", b"a,b\n1,2\n")]);
     let plan = files.plan(&table(F32, 2)).unwrap();
-    assert!(files.read(&plan, 0, 1).unwrap_err().to_string().contains("it is not a Parquet file, or not all of it"));
+    assert!(files.read(&plan, 0, 1).err().unwrap().to_string().contains("it is not a Parquet file, or not all of it"));
     assert_eq!(files.read(&plan, 2, 1).unwrap().len(), 1);
     let files = Files::new(items(1), &[("a.csv", b""), ("b.csv", b"")]);
-    assert_eq!(files.plan(&table(F32, 2)).unwrap_err().to_string(), "a.csv is empty: no header and no records");
+    assert_eq!(files.plan(&table(F32, 2)).err().unwrap().to_string(), "a.csv is empty: no header and no records");
 }
 
 #[test]
 fn listing_says_what_it_passes_over() {
     let files =
         Files::new(items(1), &[("b.csv", b"1\n"), ("a.csv", b"1\n"), ("a/c.parquet", b""), ("readme.txt", b"")]);
-    let names: Vec<_> = files.listing.files.iter().map(|file| file.file.name.as_str()).collect();
+    let names: Vec<_> = files.listing.known().map(|file| file.file.name.as_str()).collect();
     assert_eq!(names, ["a.csv", "a/c.parquet", "b.csv"]);
-    assert_eq!((files.listing.skipped.as_slice(), files.listing.total_bytes), (&["readme.txt".to_owned()][..], 4));
-    assert_eq!(files.listing.files[2].file.index, 2);
+    let found = files.listing.found();
+    assert_eq!((found.skipped, &found.skipped_names[..], found.bytes), (1, &["readme.txt".to_owned()][..], 4));
+    assert!(found.is_all);
+    assert_eq!(files.listing.known().nth(2).unwrap().file.index, 2);
     let dir = TempDir::new();
     let path = dir.file("x/readme.txt", b"1\n");
-    let error = list(&Stores::default(), &[Pointer::Local(path.clone())], &items(1)).unwrap_err().to_string();
+    let error = list(&Stores::default(), &[Pointer::Local(path.clone())], &items(1)).err().unwrap().to_string();
     assert!(error.contains("--input-format"), "{error}");
-    let error = list(&Stores::default(), &[Pointer::Local(dir.path().into())], &items(1)).unwrap_err().to_string();
+    let error = list(&Stores::default(), &[Pointer::Local(dir.path().into())], &items(1)).err().unwrap().to_string();
     assert!(error.starts_with("found no file to score") && error.contains("--input-format"), "{error}");
     let forced = InputSettings { format: Some(crate::input::InputFormat::Csv), ..items(1) };
-    assert_eq!(list(&Stores::default(), &[Pointer::Local(path)], &forced).unwrap().files.len(), 1);
+    assert_eq!(list(&Stores::default(), &[Pointer::Local(path)], &forced).unwrap().found().files, 1);
 }

@@ -399,7 +399,7 @@ fn row_groups_are_passed_over_by_their_statistics() {
     let passed_over = |condition: &str| {
         let files = Files::new(InputSettings { filter: filter(condition), ..items(7) }, &[("a.parquet", &bytes)]);
         let plan = files.plan(&x()).unwrap();
-        let opened = open(&files.listing.files[0], &plan, &files.settings).unwrap();
+        let opened = open(files.listing.known().nth(0).unwrap(), &plan, &files.settings).unwrap();
         let blocks = files.read(&plan, 0, 1).unwrap();
         let taken: usize = blocks.iter().map(|block| block.records.num_rows()).sum();
         let seen: u64 = blocks.iter().map(|block| block.passed_over).sum();
@@ -455,8 +455,7 @@ fn paths_tell_columns() {
     let plan = files.plan(&table(ElementType::Float32, 2)).unwrap();
     let opened: Vec<(usize, u64)> = files
         .listing
-        .files
-        .iter()
+        .known()
         .map(|file| open(file, &plan, &files.settings).unwrap())
         .map(|opened| (opened.parts.len(), opened.passed_over.files))
         .collect();
@@ -503,8 +502,8 @@ fn folders_of_several_formats_have_the_same_columns() {
     };
     let files = Files::new(settings, &files);
     let plan = files.plan(&table(ElementType::Float32, 3)).unwrap();
-    assert_eq!(files.listing.formats().into_keys().collect::<Vec<_>>(), ["arrow", "csv", "jsonl", "parquet"]);
-    for (index, file) in files.listing.files.iter().enumerate() {
+    assert_eq!(files.listing.found().formats.keys().collect::<Vec<_>>(), ["arrow", "csv", "jsonl", "parquet"]);
+    for (index, file) in files.listing.known().enumerate() {
         let blocks = files.read(&plan, index, 1 << 20).unwrap();
         let expected: Vec<f32> = (3..=12).filter(|row| *row != 5).map(|row| row as f32).collect();
         assert_eq!(floats(&blocks, 1), expected, "{}", file.file.name);
@@ -527,11 +526,11 @@ fn pointers_are_what_they_are_said_to_be() {
         (dir.path().join("x/*.csv"), InputType::UriFile, Some("is not one file")),
     ] {
         let settings = InputSettings { input_type: Some(input_type), ..items(1) };
-        let listed = list(&[Pointer::Local(pointer.clone())], &settings);
+        let listed = list(&Stores::default(), &[Pointer::Local(pointer.clone())], &settings);
         match part {
-            None => assert_eq!(listed.unwrap().files.len(), 1),
+            None => assert_eq!(listed.unwrap().found().files, 1),
             Some(part) => {
-                let error = listed.unwrap_err().to_string();
+                let error = listed.err().unwrap().to_string();
                 assert!(error.contains(part), "{error}");
             }
         }
