@@ -12,6 +12,7 @@ mod mini_batches;
 mod peer;
 mod process;
 mod series;
+mod stores;
 mod table;
 
 use std::error::Error;
@@ -30,6 +31,8 @@ const CASES: &[(&str, Case)] = &[
     ("logistic_parquet", logistic_parquet::run),
     ("csv_memory", csv_memory::run),
     ("peer", peer::run),
+    ("small_files", stores::small_files),
+    ("far_store", stores::far_store),
 ];
 
 /// Threads of every variant that can be told how many to use.
@@ -75,6 +78,7 @@ fn start() -> Result<()> {
     let mut args = std::env::args_os().skip(1);
     while let Some(arg) = args.next() {
         match arg.to_str() {
+            Some("one-at-a-time") => return stores::child(&args.collect::<Vec<OsString>>()),
             Some("decode-only") => return decode_only::child(&args.collect::<Vec<OsString>>()),
             Some("--bench") => asked_for = true,
             Some("--keep") => bench.keep = true,

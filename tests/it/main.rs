@@ -8,6 +8,7 @@ mod cli;
 mod explain;
 mod house;
 mod inputs;
+mod long_listing;
 mod model_commands;
 mod models;
 mod onnx_runtime;
