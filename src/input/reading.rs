@@ -279,7 +279,14 @@ pub(super) fn constant(file: &ListedFile, path: usize, column: &PlannedColumn) -
         return values.finish().map_err(failed);
     }
     let typed: ArrayRef = match told.data_type {
-        DataType::Int64 => Arc::new(Int64Array::from(vec![text.and_then(|text| text.parse().ok())])),
+        DataType::Int64 => {
+            // The type is that of the first files of a long input.
+            let number = text.map(|text| {
+                text.parse::<i64>()
+                    .map_err(|_| refused(format!("{}={text}, but the first files have whole numbers", told.name)))
+            });
+            Arc::new(Int64Array::from(vec![number.transpose()?]))
+        }
         _ => Arc::new(StringArray::from(vec![text])),
     };
     let (value, mut bad) = convert::convert(&typed, column).map_err(failed)?;
