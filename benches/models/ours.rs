@@ -41,6 +41,8 @@ pub(crate) fn cut(records: RecordBatch, name: &str, rows: usize) -> Vec<MiniBatc
         file: Arc::new(InputFile { index: 0, name: name.to_owned() }),
         span: 0..records.num_rows() as u64,
         feature_count: records.num_columns(),
+        key: None,
+        passed_over: 0,
         records,
         rows: RowNumbers::From(0),
         failures: Vec::new(),

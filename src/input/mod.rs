@@ -8,6 +8,10 @@
 //! RawBlock::decode -> Block        on any thread: columns in the types that the model takes
 //! ```
 //!
+//! A [`Filter`] and a [`Sample`] say which records are items. Samples are drawn before anything is decoded, conditions are
+//! tried on their own columns first, and only what is left is decoded whole: what is wrong with other records costs
+//! nothing. `reading.rs` holds what that means for one file.
+//!
 //! Where mini-batches are cut depends on the files and the settings, never on the machine or on timing. A record that
 //! cannot be decoded costs itself; a stretch that cannot be read costs itself and what comes behind it in its part.
 //! Nothing here scores, writes, or starts threads.

@@ -7,7 +7,7 @@ use super::feature_choice::{named_positions, table_positions};
 use super::file_columns::{FileColumn, FileColumns, JSON_MARK};
 use super::header::HeaderHints;
 use super::reading::{FilterReading, constant};
-use super::{InputError, InputFormat, InputSettings, Keep, ListedFile, Listing, convert, filter, source};
+use super::{InputError, InputFormat, InputSettings, Keep, ListedFile, Listing, convert, source};
 use crate::data::{ElementType, FeatureNeeds};
 
 /// What each record brings: the columns that the scorer takes, then the key if there is one, then those that are kept.
@@ -86,8 +86,8 @@ impl ColumnPlan {
         let mut first_error = None;
         // Files that the filter passes over need not be readable; their columns are asked for if there are no others.
         let passed_over = |file: &&ListedFile| FilterReading::passes_over(file, settings);
-        let (last, first): (Vec<_>, Vec<_>) = listing.known().partition(passed_over);
-        for file in first.into_iter().chain(last) {
+        let (files, others) = (listing.known(), listing.known());
+        for file in files.filter(|file| !passed_over(file)).chain(others.filter(passed_over)) {
             match source::columns_of(file, settings, &hints) {
                 Ok(columns) if columns.own > 0 => return Self::from_file(needs, settings, file, &columns),
                 Ok(_) => {
@@ -113,19 +113,20 @@ impl ColumnPlan {
             let json = file.format == InputFormat::JsonLines && path.is_none();
             Wanted::As { data_type: data_type.clone(), json }
         };
-        let find = |name: &String, setting: &str| lookup.need(name).map_err(|error| error.asked_for_by(setting));
-        let key = settings.key.as_ref().map(|name| find(name, "--key")).transpose()?;
-        let named: Vec<usize> = match &settings.keep {
-            Keep::Columns(names) => names.iter().map(|name| lookup.need(name)).collect::<Result<_, _>>()?,
-            Keep::None | Keep::All => Vec::new(),
-        };
+        let key = settings.key.as_ref().map(|name| lookup.need(name)).transpose();
+        let key = key.map_err(|error| error.asked_for_by("--key"))?;
         let kept: Vec<usize> = match &settings.keep {
+            Keep::None => Vec::new(),
+            Keep::Columns(names) => names.iter().map(|name| lookup.need(name)).collect::<Result<_, _>>()?,
             Keep::All => (0..columns.columns.len()).collect(),
-            Keep::None | Keep::Columns(_) => named.clone(),
         };
-        let kept =
-            key.into_iter().chain(kept.into_iter().filter(|position| Some(*position) != key)).collect::<Vec<_>>();
-        let named: Vec<usize> = key.into_iter().chain(named).collect();
+        let kept: Vec<usize> =
+            key.into_iter().chain(kept.into_iter().filter(|position| Some(*position) != key)).collect();
+        // What is passed on by name is probably not for the model.
+        let named: Vec<usize> = match &settings.keep {
+            Keep::All => key.into_iter().collect(),
+            Keep::None | Keep::Columns(_) => kept.clone(),
+        };
         let features: Vec<(usize, Wanted, Option<&str>)> = match needs {
             FeatureNeeds::Named(named) => named_positions(named, settings, &lookup, file)?
                 .into_iter()
@@ -163,11 +164,8 @@ impl ColumnPlan {
         let mut filter_columns = Vec::new();
         if let Some(filter) = &settings.filter {
             for (index, column) in filter.columns().iter().enumerate() {
-                let position = find(&column.name, "--where")?;
-                let FileColumn { data_type, path, .. } = &columns.columns[position];
-                if path.is_none() && !file.format.is_text() {
-                    filter::check(filter, index, data_type).map_err(|problem| file.columns_error(problem))?;
-                }
+                let position = lookup.need(&column.name).map_err(|error| error.asked_for_by("--where"))?;
+                FilterReading::check(filter, index, file, &columns.columns[position])?;
                 filter_columns.push(PlannedColumn { name: column.name.clone(), position, wanted: native(position) });
             }
         }

@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, DataType};
 use arrow_select::take::take;
 use serde_json::Value;
 
-use super::file_columns::FileColumns;
+use super::file_columns::{FileColumn, FileColumns};
 use super::filter::{Bounds, Filter, FilterColumn, Origin, Values, check};
 use super::partitions::PathValue;
 use super::plan::{ColumnPlan, PlannedColumn, Wanted};
@@ -173,10 +173,8 @@ impl FilterReading {
                 found.push(FilterSource::Constant(value.map_err(|cause| file.columns_error(cause))?));
                 continue;
             }
-            if let Some(column) = column
-                && !file.format.is_text()
-            {
-                check(filter, index, &column.data_type).map_err(|problem| file.columns_error(problem))?;
+            if let Some(column) = column {
+                FilterReading::check(filter, index, file, column)?;
             }
             found.push(FilterSource::Column(read.len()));
             read.push(index);
@@ -189,6 +187,20 @@ impl FilterReading {
         };
         let plan = Arc::new(wanted.part(&read));
         Ok((!read.is_empty()).then(|| FilterReading { filter: filter.clone(), origin, sources: found, plan }))
+    }
+
+    /// Refuses a column of a file whose type does not fit what the filter's column `index` is compared with.
+    pub(super) fn check(
+        filter: &Filter,
+        index: usize,
+        file: &ListedFile,
+        column: &FileColumn,
+    ) -> Result<(), InputError> {
+        // What a path tells is read as what it is compared with, and so is text.
+        if column.path.is_some() || file.format.is_text() {
+            return Ok(());
+        }
+        check(filter, index, &column.data_type).map_err(|problem| file.columns_error(problem))
     }
 
     /// Whether the path of a file says that none of its records is an item.

@@ -138,3 +138,75 @@ fn delimiter(text: &str) -> Result<u8, ResolveError> {
 pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], wanted: &T) -> &'static str {
     names.iter().find(|(_, value)| value == wanted).map_or("auto", |(name, _)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Job;
+
+    fn job(text: &str) -> Result<Job, ResolveError> {
+        JobSpec::parse(&format!("model: m.onnx\n{text}"), "job.yml").unwrap().resolve("now")
+    }
+
+    fn settings(text: &str) -> Result<InputSettings, String> {
+        job(&format!("input_path: data\n{text}")).map(|job| job.input).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_are_given_in_pairs() {
+        for text in ["rename: {a: b, c: d}", "rename: a=b, c = d", "rename: [a=b, c=d]"] {
+            let pairs = settings(text).unwrap().renames.pairs().to_vec();
+            assert_eq!(pairs, [("a", "b"), ("c", "d")].map(|(old, new)| (old.to_owned(), new.to_owned())), "{text}");
+        }
+        assert_eq!(settings("rename: {\"a,b\": \"c=d\"}").unwrap().renames.pairs()[0].1, "c=d");
+    }
+
+    #[test]
+    fn records_are_picked() {
+        let settings = settings("where: x > 5\nsample: 12.5%\nlimit: 3\nkey: id\ninput_type: uri_folder").unwrap();
+        assert_eq!(settings.filter.map(|filter| filter.to_string()).as_deref(), Some("x > 5"));
+        assert_eq!(settings.sample, Sample::new(12.5, defaults::SAMPLE_SEED));
+        assert_eq!((settings.limit, settings.key.as_deref()), (Some(3), Some("id")));
+        assert_eq!(settings.input_type, Some(InputType::UriFolder));
+        assert_eq!(super::tests::settings("sample: 5%\nsample_seed: 9").unwrap().sample, Sample::new(5.0, 9));
+        // An empty text takes back what a job file says.
+        let settings = super::tests::settings("where: \"\"\nkey: \"\"").unwrap();
+        assert_eq!((settings.filter, settings.key), (None, None));
+    }
+
+    #[test]
+    fn older_spellings_say_the_input_type() {
+        let inputs = |text: &str| {
+            let job = job(text).map_err(|error| error.to_string())?;
+            Ok((job.inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), job.input.input_type))
+        };
+        for (text, expected) in [
+            ("input_path: folder:data", ("data", Some(InputType::UriFolder))),
+            ("input_path: [\"file:a.csv\", b.csv]", ("a.csv b.csv", Some(InputType::UriFile))),
+            ("input_path: file:https://a.b/c.csv", ("https://a.b/c.csv", Some(InputType::UriFile))),
+            ("input_path: file:///a/c.csv", ("/a/c.csv", None)),
+            ("input_path: folder:s3://b/c\ninput_type: uri_folder", ("s3://b/c", Some(InputType::UriFolder))),
+        ] {
+            assert_eq!(inputs(text), Ok((expected.0.to_owned(), expected.1)), "{text}");
+        }
+        let error: String = inputs("input_path: [\"file:a\", \"folder:b\"]").unwrap_err();
+        assert!(error.contains("all inputs of a job have one type"), "{error}");
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (text, part) in [
+            ("rename: a", "rename is \"a\": write old=new"),
+            ("rename: a=b,c=b", "both renamed to \"b\""),
+            ("sample: 10", "sample is \"10\": write a percentage"),
+            ("sample: 101%", "sample is \"101%\""),
+            ("sample: NaN%", "sample is \"NaN%\""),
+            ("limit: 0", "limit is \"0\""),
+            ("where: x ~ 5", "where is \"x ~ 5\""),
+            ("input_type: mltable", "write uri_file or uri_folder"),
+        ] {
+            let error = settings(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -197,7 +197,7 @@ fn verbose_tells_every_failure_and_retry() {
     for row in rows {
         ended.says(&[&format!("data.csv, row {row}: failed to score: the script refuses row {row}")]);
     }
-    ended.says(&["1 input files", "workers"]);
+    ended.says(&["1 file (csv), ", "workers"]);
     let ended = scene.scripted("fail: 1", 2).mini_batch_size("1").args(&["--verbose", "--overwrite"]).ok();
     ended.says(&[
         "data.csv, mini-batch at row 0: attempt 1 failed: the script fails call 1 of 1",
@@ -299,7 +299,7 @@ fn ctrl_c_says_how_to_go_on() {
     let (mut child, mut stderr) = under_way(&scene, "sleep_ms: 10", &["-v"]);
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
-    assert!(line.contains("1 input files"), "{line}");
+    assert!(line.contains("1 file (csv), "), "{line}");
     send("INT", &child);
     let rest = drain(stderr);
     assert_eq!(wait(&mut child), 130);

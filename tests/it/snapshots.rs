@@ -75,6 +75,16 @@ fn dry_run() {
 }
 
 #[test]
+fn dry_run_of_a_shaped_input() {
+    let scene = Scene::new();
+    let run = scene.run().model("model.onnx").input("folder:data").args(&["--name", "nightly", "--workers", "2"]);
+    let run = run.args(&["--rename", "Alter=age,Id=id", "--key", "id", "--limit", "100", "--sample", "2.5%"]);
+    let ended =
+        run.args(&["--where", "age >= 18 AND land IN ('DE', 'AT')", "--set", "sample_seed=7", "--dry-run"]).ok();
+    insta::assert_snapshot!(ended.stdout);
+}
+
+#[test]
 fn error_records() {
     let scene = Scene::new();
     let model = scene.model("several_inputs");

@@ -29,7 +29,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     // Sorted, statistics tell something.
     (prop::collection::vec(record, 0..60), any::<bool>()).prop_map(|(mut records, sorted)| {
         if sorted {
-            records.sort_by(|a, b| a.whole.cmp(&b.whole));
+            records.sort_by_key(|record| record.whole);
         }
         records
     })
