@@ -59,23 +59,37 @@ pub(crate) fn parquet(folder: &Path, rows: usize, columns: usize, layout: Layout
     })
 }
 
-/// A CSV file of at least `bytes` with a header. Its rows are some 100,000 different ones over and over: making them is
-/// slower than scoring them.
+/// A CSV file of at least `bytes` with a header.
 pub(crate) fn csv(folder: &Path, bytes: u64, columns: usize) -> Result<PathBuf> {
+    let header = names(columns).collect::<Vec<_>>().join(",") + "\n";
+    let mut buffer = zmij::Buffer::new();
+    lines(folder, &format!("{}mb-x{columns}.csv", bytes / 1_000_000), bytes, &header, |numbers, text| {
+        for number in numbers.by_ref().take(columns) {
+            text.extend_from_slice(buffer.format(number).as_bytes());
+            text.push(b',');
+        }
+        text.pop();
+    })
+}
+
+/// A file of lines of at least `bytes`, with `header` before them. They are some 100,000 different ones over and over:
+/// making them is slower than scoring them.
+pub(crate) fn lines(
+    folder: &Path,
+    name: &str,
+    bytes: u64,
+    header: &str,
+    mut line: impl FnMut(&mut Normal, &mut Vec<u8>),
+) -> Result<PathBuf> {
     const DIFFERENT: usize = 100_000;
-    make(folder.join(format!("{}mb-x{columns}.csv", bytes / 1_000_000)), |mut file| {
+    make(folder.join(name), |mut file| {
         let mut numbers = Normal::new();
         let mut text = Vec::new();
-        let mut buffer = zmij::Buffer::new();
         for _ in 0..DIFFERENT {
-            for number in numbers.by_ref().take(columns) {
-                text.extend_from_slice(buffer.format(number).as_bytes());
-                text.push(b',');
-            }
-            text.pop();
+            line(&mut numbers, &mut text);
             text.push(b'\n');
         }
-        writeln!(file, "{}", names(columns).collect::<Vec<_>>().join(","))?;
+        file.write_all(header.as_bytes())?;
         for _ in 0..bytes.div_ceil(text.len() as u64) {
             file.write_all(&text)?;
         }
@@ -83,7 +97,8 @@ pub(crate) fn csv(folder: &Path, bytes: u64, columns: usize) -> Result<PathBuf> 
     })
 }
 
-fn names(columns: usize) -> impl Iterator<Item = String> {
+/// The names of columns.
+pub(crate) fn names(columns: usize) -> impl Iterator<Item = String> {
     (0..columns).map(|column| format!("f{column}"))
 }
 
@@ -101,7 +116,7 @@ fn make(path: PathBuf, write: impl FnOnce(BufWriter<File>) -> Result<()>) -> Res
 }
 
 /// Normal numbers by Box and Muller's method, over the SplitMix64 generator of Steele, Lea and Flood.
-struct Normal {
+pub(crate) struct Normal {
     state: u64,
     spare: Option<f32>,
 }

@@ -73,6 +73,10 @@ impl Spread {
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.median.is_nan() {
+            // It was not measured.
+            return Ok(());
+        }
         let digits = if self.median < 100.0 { 2 } else { 0 };
         write!(f, "{:.digits$} ({:.digits$}..{:.digits$})", self.median, self.min, self.max)
     }

@@ -7,18 +7,26 @@ use arrow_schema::ArrowError;
 use memchr::{memchr, memchr_iter};
 
 use super::error::show;
-use super::number::{Float, Misfit};
+use super::field_index::{Behind, FieldIndex};
+use super::number::Misfit;
 use super::plan::ColumnPlan;
 use super::raw_block::Decoded;
+use super::scanner::{Found, RecordRule, Scanner};
 use super::text_column::TextColumn;
-use super::text_decode::{decode_text, misfit};
+use super::text_decode::{TextRows, misfit};
+use super::text_run::Run;
+use crate::simd::Level;
 
 /// Turns the records of one delimited text file into the plan's columns.
+#[derive(Clone)]
 pub(super) struct CsvDecoder {
     plan: Arc<ColumnPlan>,
     delimiter: u8,
+    level: Level,
     /// How many fields a record has.
     width: usize,
+    /// For each column of the plan, which field it comes from.
+    sources: Vec<usize>,
     /// What becomes of the first fields of a record; those behind them are only counted.
     uses: Vec<Use>,
     /// Columns for fields that are used more than once.
@@ -26,6 +34,7 @@ pub(super) struct CsvDecoder {
 }
 
 /// What a field is for.
+#[derive(Clone)]
 enum Use {
     Nothing,
     /// One column of the plan.
@@ -65,30 +74,84 @@ impl CsvDecoder {
                 }
             })
             .collect();
-        CsvDecoder { plan, delimiter, width, uses, many }
+        let (level, sources) = (Level::get(), sources.to_vec());
+        CsvDecoder { plan, delimiter, level, width, sources, uses, many }
     }
 
-    /// Turns records of `text` into columns.
-    pub(super) fn decode(&self, text: &[u8], records: &[Range<u32>]) -> Result<Decoded, ArrowError> {
-        let mut unquoted = Vec::new();
-        decode_text(&self.plan, text, records, |record, columns| {
-            self.decode_record(record, columns, &mut unquoted).map_err(|fault| self.explain(fault))
-        })
+    /// Sets other vector instructions than the best.
+    #[cfg(test)]
+    pub(super) fn with_level(self, level: Level) -> CsvDecoder {
+        CsvDecoder { level, ..self }
     }
 
-    fn decode_record(&self, record: &[u8], columns: &mut [TextColumn], unquoted: &mut Vec<u8>) -> Result<(), Fault> {
+    /// Turns a text of so many records into columns.
+    pub(super) fn decode(&self, text: &[u8], records: usize) -> Result<Decoded, ArrowError> {
+        let mut rows = TextRows::new(&self.plan, text, records, false)?;
+        let mut index = FieldIndex::new(self.level, self.delimiter, self.width);
+        let mut from = 0;
+        loop {
+            let behind = index.fill(text, from);
+            self.decode_indexed(text, &index, &mut rows);
+            match behind {
+                Behind::More(next) => from = next,
+                Behind::Odd(next) => {
+                    let mut scanner = Scanner::at(RecordRule::Csv { delimiter: self.delimiter }, next);
+                    let Found::Record { start, end } = scanner.next(text, true) else { break };
+                    rows.one(|columns| self.decode_record(&text[start..end], columns));
+                    from = scanner.start();
+                }
+                Behind::End => break,
+            }
+        }
+        rows.finish()
+    }
+
+    fn decode_indexed(&self, text: &[u8], index: &FieldIndex, rows: &mut TextRows<'_>) {
+        let (mut starts, mut records, mut ends) = (index.starts(), index.records(), index.ends());
+        while let (Some(start), Some(end)) = (starts.first(), records.first()) {
+            let has_width = |(end, fields): (&u32, &[u32])| fields.last() == Some(end);
+            let regular = records.iter().zip(ends.chunks_exact(self.width)).take_while(|pair| has_width(*pair)).count();
+            let (taken, fields) = if regular > 0 {
+                let (level, delimiter, width) = (self.level, self.delimiter, self.width);
+                let fields = regular * width;
+                let run = Run { level, text, delimiter, starts: &starts[..regular], ends: &ends[..fields], width };
+                self.decode_run(run, rows);
+                (regular, fields)
+            } else {
+                let record = &text[*start as usize..*end as usize];
+                rows.one(|columns| self.decode_record(record, columns));
+                (1, ends.partition_point(|field| field <= end))
+            };
+            (starts, records, ends) = (&starts[taken..], &records[taken..], &ends[fields..]);
+        }
+    }
+
+    /// Decodes records that have the right number of fields.
+    fn decode_run(&self, run: Run<'_>, rows: &mut TextRows<'_>) {
+        rows.many(
+            run.len(),
+            |records, columns, failed| {
+                let run = run.part(records);
+                for (column, source) in columns.iter_mut().zip(&self.sources) {
+                    run.push(*source, column, failed);
+                }
+            },
+            |record, columns| self.decode_record(run.record(record), columns),
+        );
+    }
+
+    /// Adds the values of one record to the columns, byte by byte.
+    fn decode_record(&self, record: &[u8], columns: &mut [TextColumn]) -> Result<(), String> {
+        self.read_record(record, columns, &mut Vec::new()).map_err(|fault| self.explain(fault))
+    }
+
+    fn read_record(&self, record: &[u8], columns: &mut [TextColumn], unquoted: &mut Vec<u8>) -> Result<(), Fault> {
         // `at` is where the next field begins; it is behind the record's end when there is no next field.
         let mut at = 0;
         for (field, field_use) in self.uses.iter().enumerate() {
             let Some(rest) = record.get(at..) else {
                 return Err(Fault::Fields(field));
             };
-            if let Use::One(column) = field_use
-                && let Some(length) = push_float(rest, self.delimiter, &mut columns[*column])
-            {
-                at += length + 1;
-                continue;
-            }
             let (value, length) = field_of(rest, self.delimiter, unquoted)?;
             at += length + 1;
             let mut push = |column: usize| {
@@ -134,23 +197,14 @@ impl CsvDecoder {
     }
 }
 
-/// The common case in one go: reads a number where one is wanted, without looking for the field's end first.
-/// Gives the field's length, or nothing when the field needs a closer look.
-#[inline]
-fn push_float(rest: &[u8], delimiter: u8, column: &mut TextColumn) -> Option<usize> {
-    match column {
-        TextColumn::Float32(values) => push_leading(rest, delimiter, values),
-        TextColumn::Float64(values) => push_leading(rest, delimiter, values),
-        _ => None,
+/// Reads what a field stands for, quotes and all; nothing when one of them is not closed.
+pub(super) fn with_field<T>(field: &[u8], delimiter: u8, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    if field.first() != Some(&b'"') {
+        return read(field);
     }
-}
-
-#[inline]
-fn push_leading<F: Float>(rest: &[u8], delimiter: u8, values: &mut Vec<F>) -> Option<usize> {
-    let (value, length) = F::leading(rest)?;
-    let is_whole = rest.get(length).is_none_or(|next| *next == delimiter);
-    (is_whole && value.is_finite()).then(|| values.push(value))?;
-    Some(length)
+    let mut unquoted = Vec::new();
+    let (value, _) = quoted_field(field, delimiter, &mut unquoted).ok()?;
+    read(value)
 }
 
 /// The value of the field at the start of `rest`, and how many bytes the field takes.

@@ -1,20 +1,81 @@
 //! The usual decimal numbers, eight digits at a time.
 //!
 //! Most numbers in text have a sign, some digits and a point, and few enough digits that one exact division gives the
-//! nearest value (Clinger's fast path). Everything else is left to a full parser.
+//! nearest value (Clinger's fast path). Everything else is left to slower ways.
+
+use super::nearest::nearest;
 
 /// Powers of ten that a float holds exactly, as far as they are needed.
 const POWERS: [f64; 19] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
-/// Up to here every whole number is a float.
-const MAX_EXACT: u64 = 1 << 53;
+/// Every whole number up to 2^53 is a float. This is less, so that among numbers written with all 17 digits of a double
+/// few are below it: what comes at random is often guessed wrongly.
+const MAX_EXACT: u64 = 1_000_000_000_000_000;
 /// More digits than this could overflow before they are looked at.
 const MAX_DIGITS: usize = 18;
+
+/// A number without exponent: `mantissa`, divided by ten as often as `fraction` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decimal {
+    pub negative: bool,
+    pub mantissa: u64,
+    /// At most [`MAX_FRACTION`](super::nearest::MAX_FRACTION).
+    pub fraction: usize,
+}
+
+impl Decimal {
+    /// The nearest double.
+    #[inline(always)]
+    pub(super) fn f64(self) -> f64 {
+        let value = if self.mantissa < MAX_EXACT && self.fraction < POWERS.len() {
+            self.mantissa as f64 / POWERS[self.fraction]
+        } else {
+            nearest(self.mantissa, self.fraction)
+        };
+        // Signs come at random, so that a branch would often be guessed wrongly.
+        f64::from_bits(value.to_bits() | u64::from(self.negative) << 63)
+    }
+
+    /// The nearest single, unless that takes a closer look.
+    #[inline(always)]
+    pub(super) fn f32(self) -> Option<f32> {
+        /// The bits of a double that a single does not have.
+        const DROPPED: u64 = (1 << 29) - 1;
+        const HALF: u64 = 1 << 28;
+        let wide = self.f64();
+        // Rounding twice is rounding once, unless the first result lies halfway between two singles.
+        (wide.to_bits() & DROPPED != HALF).then_some(wide as f32)
+    }
+}
+
+/// The whole number that is written without a point, if the type holds it.
+#[inline(always)]
+pub(super) fn whole<I: TryFrom<i128>>(decimal: Decimal) -> Option<I> {
+    if decimal.fraction > 0 {
+        return None;
+    }
+    let value = i128::from(decimal.mantissa);
+    I::try_from(if decimal.negative { -value } else { value }).ok()
+}
 
 /// Reads a number at the start of `text`: the nearest double, and how many bytes were read. Nothing for numbers with
 /// exponents, with very many digits, and for what is no number.
 #[inline]
 pub(super) fn leading_f64(text: &[u8]) -> Option<(f64, usize)> {
+    let (decimal, length) = leading(text)?;
+    Some((decimal.f64(), length))
+}
+
+/// The same for the nearest single.
+#[inline]
+pub(super) fn leading_f32(text: &[u8]) -> Option<(f32, usize)> {
+    let (decimal, length) = leading(text)?;
+    Some((decimal.f32()?, length))
+}
+
+/// Reads a number at the start of `text`, and says how many bytes were read.
+#[inline]
+pub(super) fn leading(text: &[u8]) -> Option<(Decimal, usize)> {
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
     let mut at = start;
@@ -27,24 +88,8 @@ pub(super) fn leading_f64(text: &[u8]) -> Option<(f64, usize)> {
         count += fraction;
         at += 1 + fraction;
     }
-    let is_plain =
-        count > 0 && count <= MAX_DIGITS && mantissa <= MAX_EXACT && !matches!(text.get(at), Some(b'e' | b'E'));
-    if !is_plain {
-        return None;
-    }
-    let value = mantissa as f64 / POWERS[fraction];
-    Some((if negative { -value } else { value }, at))
-}
-
-/// The same for the nearest single.
-#[inline]
-pub(super) fn leading_f32(text: &[u8]) -> Option<(f32, usize)> {
-    /// The bits of a double that a single does not have.
-    const DROPPED: u64 = (1 << 29) - 1;
-    const HALF: u64 = 1 << 28;
-    let (wide, length) = leading_f64(text)?;
-    // Rounding twice is rounding once, unless the first result lies halfway between two singles.
-    (wide.to_bits() & DROPPED != HALF).then_some((wide as f32, length))
+    let is_plain = count > 0 && count <= MAX_DIGITS && !matches!(text.get(at), Some(b'e' | b'E'));
+    is_plain.then_some((Decimal { negative, mantissa, fraction }, at))
 }
 
 /// Appends the digits at the start of `text` to a number, and says how many there are; nothing if they are too many.
@@ -110,7 +155,7 @@ mod tests {
             ("abc", None),
             ("nan", None),
             ("+1", None),
-            ("9007199254740993", None),
+            ("9007199254740993", Some((9_007_199_254_740_992.0, 16))),
             ("0.0000000000000000001", None),
             ("99999999999999999999999999", None),
         ] {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
@@ -10,14 +9,21 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::show;
+use super::json_layout::Layout;
+use super::json_run::JsonRun;
+use super::json_tokens::Span;
 use super::plan::ColumnPlan;
 use super::raw_block::Decoded;
+use super::scanner::{Found, RecordRule, Scanner};
 use super::text_column::TextColumn;
-use super::text_decode::{decode_text, misfit};
+use super::text_decode::{TextRows, misfit};
+use crate::simd::Level;
 
 /// Turns lines of JSON into the plan's columns.
+#[derive(Clone)]
 pub(super) struct JsonDecoder {
     plan: Arc<ColumnPlan>,
+    level: Level,
     /// Keys that are wanted, each once.
     keys: Vec<String>,
     index: HashMap<String, usize>,
@@ -39,14 +45,65 @@ impl JsonDecoder {
                 })
             })
             .collect();
-        JsonDecoder { plan, keys, index, sources }
+        JsonDecoder { plan, level: Level::get(), keys, index, sources }
     }
 
-    /// Turns records of `text` into columns.
-    pub(super) fn decode(&self, text: &[u8], records: &[Range<u32>]) -> Result<Decoded, ArrowError> {
-        decode_text(&self.plan, text, records, |record, columns| self.decode_record(record, columns))
+    /// Sets other vector instructions than the best.
+    #[cfg(test)]
+    pub(super) fn with_level(self, level: Level) -> JsonDecoder {
+        JsonDecoder { level, ..self }
     }
 
+    /// Turns a text of so many records into columns.
+    pub(super) fn decode(&self, text: &[u8], records: usize) -> Result<Decoded, ArrowError> {
+        let mut rows = TextRows::new(&self.plan, text, records, true)?;
+        let mut scanner = Scanner::new(RecordRule::Lines);
+        let mut layout = Layout::new(self.level);
+        let width = self.keys.len();
+        let mut run = JsonRun::new(self.level, text, width);
+        let mut values = vec![Span::MISSING; width];
+        while let Found::Record { start, end } = scanner.next(text, true) {
+            let record = &text[start..end];
+            let is_utf8 = rows.is_utf8() || std::str::from_utf8(record).is_ok();
+            if is_utf8 && layout.read(text, (start, end), &mut values, |key, last| self.key(key, last)) {
+                run.add(start..end, &values);
+                if run.is_full() {
+                    self.decode_run(&run, &mut rows);
+                    run.clear();
+                }
+            } else {
+                self.decode_run(&run, &mut rows);
+                run.clear();
+                rows.one(|columns| self.decode_record(record, columns));
+            }
+        }
+        self.decode_run(&run, &mut rows);
+        rows.finish()
+    }
+
+    /// Which of the wanted keys this is; the one behind the last one is tried first.
+    fn key(&self, key: &[u8], last: Option<usize>) -> Option<usize> {
+        let guess = last.map_or(0, |last| last + 1);
+        if self.keys.get(guess).is_some_and(|guess| guess.as_bytes() == key) {
+            return Some(guess);
+        }
+        self.index.get(std::str::from_utf8(key).ok()?).copied()
+    }
+
+    /// Decodes records whose values have been found.
+    fn decode_run(&self, run: &JsonRun<'_>, rows: &mut TextRows<'_>) {
+        rows.many(
+            run.len(),
+            |records, columns, failed| {
+                for (column, source) in columns.iter_mut().zip(&self.sources) {
+                    run.push(records.clone(), *source, column, failed);
+                }
+            },
+            |record, columns| self.decode_record(run.record(record), columns),
+        );
+    }
+
+    /// Adds the values of one record to the columns, with a full parser.
     fn decode_record(&self, record: &[u8], columns: &mut [TextColumn]) -> Result<(), String> {
         let text = std::str::from_utf8(record).map_err(|_| format!("{} is not valid UTF-8", show::value(record)))?;
         let mut values = vec![None; self.keys.len()];

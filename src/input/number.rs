@@ -1,6 +1,6 @@
 //! Numbers from text, exactly: what cannot be held is refused, never rounded away or cut.
 
-use super::decimal;
+use super::decimal::{self, Decimal};
 use crate::data::ElementType;
 
 /// Why a value does not fit its column.
@@ -37,6 +37,8 @@ impl Misfit {
 pub(super) trait Float: fast_float2::FastFloat + Copy {
     const MISSING: Self;
     fn is_finite(self) -> bool;
+    /// The nearest value, unless that takes a closer look.
+    fn of(decimal: Decimal) -> Option<Self>;
     /// Reads the number at the start of a text, and says how many bytes it takes.
     fn leading(text: &[u8]) -> Option<(Self, usize)>;
 }
@@ -46,6 +48,11 @@ impl Float for f32 {
 
     fn is_finite(self) -> bool {
         self.is_finite()
+    }
+
+    #[inline(always)]
+    fn of(decimal: Decimal) -> Option<f32> {
+        decimal.f32()
     }
 
     #[inline]
@@ -59,6 +66,11 @@ impl Float for f64 {
 
     fn is_finite(self) -> bool {
         self.is_finite()
+    }
+
+    #[inline(always)]
+    fn of(decimal: Decimal) -> Option<f64> {
+        Some(decimal.f64())
     }
 
     #[inline]

@@ -76,10 +76,10 @@ impl RawBlock {
     pub fn memory(&self) -> u64 {
         match &self.content {
             Content::Text(content) => {
-                let records = content.records.len() as u64;
-                let text = content.text.len() as u64;
+                let records = content.records;
+                let text = content.len() as u64;
                 let plan = content.decoder.plan();
-                text + 8 * records + records * plan.fixed_row_bytes() + if plan.has_text() { text } else { 0 }
+                text + records * plan.fixed_row_bytes() + if plan.has_text() { text } else { 0 }
             }
             Content::Columns(content) => content.memory(),
             Content::Lost { .. } => 0,
@@ -171,8 +171,9 @@ impl RawBlock {
             }
             (Cuts::At(_), MiniBatchSize::Bytes(limit), Content::Text(content)) => {
                 let mut bytes = 0;
+                let ranges = content.ranges();
                 for (index, row) in items.iter().enumerate() {
-                    let record = &content.records[(row - self.span.start) as usize];
+                    let record = &ranges[(row - self.span.start) as usize];
                     let length = u64::from(record.end - record.start);
                     bytes += length;
                     if bytes > limit && index > 0 {

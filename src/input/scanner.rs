@@ -39,7 +39,17 @@ pub(super) struct Scanner {
 impl Scanner {
     /// At the start of a text, which is the start of a record.
     pub(super) fn new(rule: RecordRule) -> Scanner {
-        Scanner { rule, at: 0, start: 0, quoted: false }
+        Scanner::at(rule, 0)
+    }
+
+    /// In a text, at the start of a record.
+    pub(super) fn at(rule: RecordRule, start: usize) -> Scanner {
+        Scanner { rule, at: start, start, quoted: false }
+    }
+
+    /// Where the next record begins.
+    pub(super) fn start(&self) -> usize {
+        self.start
     }
 
     /// The next record. `text` is what was given before and perhaps more; `whole` says that no more will come.

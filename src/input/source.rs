@@ -47,6 +47,15 @@ impl Part {
             columns @ Kind::Columns(_) => Part(columns),
         }
     }
+
+    /// Sets other vector instructions for text than the best.
+    #[cfg(test)]
+    pub(super) fn with_level(self, level: crate::simd::Level) -> Part {
+        match self.0 {
+            Kind::Text(part) => Part(Kind::Text(part.with_level(level))),
+            columns @ Kind::Columns(_) => Part(columns),
+        }
+    }
 }
 
 /// A file that has been opened.

@@ -1,6 +1,5 @@
 //! Columns built value by value from text, without an object for each value.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::types::{
@@ -9,6 +8,7 @@ use arrow_array::types::{
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
+use memchr::memchr;
 
 use super::number::{self, Misfit};
 use crate::data::ElementType;
@@ -57,6 +57,76 @@ impl Texts {
         self.close(true)
     }
 
+    /// Whether all that is pushed is known to be UTF-8.
+    pub(super) fn are_checked(&self) -> bool {
+        !self.unchecked
+    }
+
+    /// Makes room for so many bytes of strings.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// Adds `text[start..end]`, which is known to be UTF-8; the whole text is shorter than 2 GiB.
+    #[inline]
+    pub(super) fn push_checked(&mut self, text: &[u8], start: usize, end: usize) {
+        /// A copy of so many bytes is a few instructions, one of any other number a call.
+        const SHORT: usize = 64;
+        let length = end - start;
+        match text[start..].first_chunk::<SHORT>() {
+            Some(more) if length <= SHORT => {
+                self.bytes.extend_from_slice(more);
+                self.bytes.truncate(self.bytes.len() - (SHORT - length));
+            }
+            _ => self.bytes.extend_from_slice(&text[start..end]),
+        }
+        if let Some(flags) = &mut self.valid {
+            flags.push(true);
+        }
+        self.ends.push(self.bytes.len() as i32);
+    }
+
+    /// Adds the text that a JSON value stands for.
+    pub(super) fn push_json(&mut self, raw: &str) -> Result<(), Misfit> {
+        match raw.as_bytes() {
+            [b'n', ..] => self.close(false),
+            [b'"', ..] if raw.contains("\\u") => {
+                let text = serde_json::from_str::<String>(raw).map_err(|_| Misfit::NotUtf8)?;
+                self.push(text.as_bytes())
+            }
+            [b'"', escaped @ .., _] if escaped.contains(&b'\\') => self.push_escaped(escaped),
+            [b'"', text @ .., _] => self.push(text),
+            [b'{' | b'[', ..] => Err(Misfit::NotText),
+            // Numbers and truth values for a model that takes text: as they are written.
+            _ => self.push(raw.as_bytes()),
+        }
+    }
+
+    /// Adds a string with escapes of single characters.
+    fn push_escaped(&mut self, mut rest: &[u8]) -> Result<(), Misfit> {
+        while let Some(at) = memchr(b'\\', rest) {
+            let character = match rest.get(at + 1) {
+                Some(b'b') => 0x08,
+                Some(b'f') => 0x0c,
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b't') => b'\t',
+                Some(itself) => *itself,
+                None => return Err(Misfit::NotUtf8),
+            };
+            self.bytes.extend_from_slice(&rest[..at]);
+            self.bytes.push(character);
+            rest = &rest[at + 2..];
+        }
+        self.bytes.extend_from_slice(rest);
+        self.close(true)
+    }
+
+    /// Adds a missing string.
+    pub(super) fn push_null(&mut self) -> Result<(), Misfit> {
+        self.close(false)
+    }
+
     fn close(&mut self, valid: bool) -> Result<(), Misfit> {
         // Blocks are small enough that this never fails.
         let end = i32::try_from(self.bytes.len()).map_err(|_| Misfit::OutOfRange)?;
@@ -83,6 +153,17 @@ impl Texts {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.ends));
         let array = StringArray::try_new(offsets, self.bytes.into(), self.valid.map(NullBuffer::from))?;
         Ok(Arc::new(array))
+    }
+}
+
+/// What a JSON value is as a field of a column of numbers; nothing for null.
+pub(super) fn number_field(raw: &[u8]) -> Result<Option<&[u8]>, Misfit> {
+    match raw.first() {
+        Some(b'n') => Ok(None),
+        Some(b'"' | b'{' | b'[') => Err(Misfit::NotNumber),
+        Some(b't') => Ok(Some(b"1")),
+        Some(b'f') => Ok(Some(b"0")),
+        _ => Ok(Some(raw)),
     }
 }
 
@@ -165,26 +246,15 @@ impl TextColumn {
         if let TextColumn::Json(texts) = self {
             return texts.push(raw.as_bytes());
         }
-        match (raw.as_bytes().first(), &mut *self) {
-            (Some(b'n'), _) => self.push_null(),
-            (Some(b'"'), TextColumn::Text(texts)) => {
-                let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-                let text = if inner.as_bytes().contains(&b'\\') {
-                    Cow::Owned(serde_json::from_str::<String>(raw).map_err(|_| Misfit::NotUtf8)?)
-                } else {
-                    Cow::Borrowed(inner)
-                };
-                texts.push(text.as_bytes())
-            }
-            (Some(b'{' | b'['), TextColumn::Text(_)) => Err(Misfit::NotText),
-            // Numbers and truth values for a model that takes text: as they are written.
-            (_, TextColumn::Text(texts)) => texts.push(raw.as_bytes()),
-            (Some(b'"' | b'{' | b'['), TextColumn::Bool(_)) => Err(Misfit::NotBool),
-            (Some(b'"' | b'{' | b'['), _) => Err(Misfit::NotNumber),
-            (_, TextColumn::Bool(_)) => self.push_field(raw.as_bytes()),
-            (Some(b't'), _) => self.push_field(b"1"),
-            (Some(b'f'), _) => self.push_field(b"0"),
-            _ => self.push_field(raw.as_bytes()),
+        if let TextColumn::Text(texts) = self {
+            return texts.push_json(raw);
+        }
+        match number_field(raw.as_bytes()) {
+            Ok(Some(_)) if matches!(self, TextColumn::Bool(_)) => self.push_field(raw.as_bytes()),
+            Ok(Some(field)) => self.push_field(field),
+            Ok(None) => self.push_null(),
+            Err(_) if matches!(self, TextColumn::Bool(_)) => Err(Misfit::NotBool),
+            Err(misfit) => Err(misfit),
         }
     }
 
@@ -193,10 +263,15 @@ impl TextColumn {
         match self {
             TextColumn::Float32(values) => values.push(f32::NAN),
             TextColumn::Float64(values) => values.push(f64::NAN),
-            TextColumn::Text(texts) | TextColumn::Json(texts) => texts.close(false)?,
+            TextColumn::Text(texts) | TextColumn::Json(texts) => texts.push_null()?,
             _ => return Err(Misfit::Empty),
         }
         Ok(())
+    }
+
+    /// Adds a value that will be forgotten again.
+    pub(super) fn push_stopgap(&mut self) {
+        each_vec!(self, values => values.push(Default::default()), texts => texts.push_checked(&[], 0, 0));
     }
 
     /// Forgets all but the first `len` values.

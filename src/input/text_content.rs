@@ -1,7 +1,8 @@
 //! Records as text, on their way into columns.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::ArrowError;
 use serde_json::Value;
@@ -12,13 +13,18 @@ use super::json_lines::JsonDecoder;
 use super::plan::ColumnPlan;
 use super::raw_block::Decoded;
 use super::reading::{Key, Reading, Sources};
+use super::scanner::{Found, RecordRule, Scanner};
 use crate::data::key_value;
 
-/// Text and where the records lie in it.
+/// Text of whole records.
 pub(super) struct TextContent {
-    pub text: Vec<u8>,
-    pub records: Vec<Range<u32>>,
+    text: Vec<u8>,
+    /// How many records there are. A record has a byte at least, so that their number fits the platform's sizes.
+    pub records: u64,
+    rule: RecordRule,
     pub decoder: TextDecoder,
+    /// Where the records lie, once somebody wants to know.
+    ranges: OnceLock<Vec<Range<u32>>>,
 }
 
 /// What turns the records of one file of text into columns.
@@ -41,10 +47,26 @@ enum Decoder {
 }
 
 impl Decoder {
-    fn decode(&self, text: &[u8], records: &[Range<u32>]) -> Result<Decoded, ArrowError> {
+    /// Decodes a text of so many records.
+    fn decode(&self, text: &[u8], records: usize) -> Result<Decoded, ArrowError> {
+        let decoded = match self {
+            Decoder::Csv(decoder) => decoder.decode(text, records)?,
+            Decoder::Json(decoder) => decoder.decode(text, records)?,
+        };
+        let found = decoded.len + decoded.failed.len();
+        if found != records {
+            // Rows would have wrong numbers.
+            return Err(ArrowError::ParseError(format!("{records} records were counted, and {found} found")));
+        }
+        Ok(decoded)
+    }
+
+    /// Sets other vector instructions than the best.
+    #[cfg(test)]
+    fn with_level(self, level: crate::simd::Level) -> Decoder {
         match self {
-            Decoder::Csv(decoder) => decoder.decode(text, records),
-            Decoder::Json(decoder) => decoder.decode(text, records),
+            Decoder::Csv(decoder) => Decoder::Csv(decoder.with_level(level)),
+            Decoder::Json(decoder) => Decoder::Json(decoder.with_level(level)),
         }
     }
 }
@@ -82,6 +104,16 @@ impl TextDecoder {
         TextDecoder(Arc::new(Decoders { reading, records, filter, key }))
     }
 
+    /// Sets other vector instructions than the best.
+    #[cfg(test)]
+    pub(super) fn with_level(self, level: crate::simd::Level) -> TextDecoder {
+        let Some(Decoders { reading, records, filter, key }) = Arc::into_inner(self.0) else {
+            unreachable!("it is not in use yet")
+        };
+        let [filter, key] = [filter, key].map(|decoder| decoder.map(|decoder| decoder.with_level(level)));
+        TextDecoder(Arc::new(Decoders { reading, records: records.with_level(level), filter, key }))
+    }
+
     pub(super) fn plan(&self) -> &ColumnPlan {
         self.0.reading.plan()
     }
@@ -92,20 +124,42 @@ impl TextDecoder {
 }
 
 impl TextContent {
+    /// A text of so many records.
+    pub(super) fn new(text: Vec<u8>, records: u64, rule: RecordRule, decoder: TextDecoder) -> TextContent {
+        TextContent { text, records, rule, decoder, ranges: OnceLock::new() }
+    }
+
+    /// The bytes of the text.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Where the records lie in the text.
+    pub(super) fn ranges(&self) -> &[Range<u32>] {
+        self.ranges.get_or_init(|| {
+            let mut scanner = Scanner::new(self.rule);
+            let mut ranges = Vec::with_capacity(self.records as usize);
+            while let Found::Record { start, end } = scanner.next(&self.text, true) {
+                ranges.push(start as u32..end as u32);
+            }
+            ranges
+        })
+    }
+
     /// Turns those records that are items into columns; `first_row` is the row of the first record.
     pub(super) fn decode(&self, first_row: u64) -> Result<Decoded, ArrowError> {
         let Decoders { reading, records, filter, .. } = &*self.decoder.0;
         if !reading.selects() {
-            return records.decode(&self.text, &self.records);
+            return records.decode(&self.text, self.records as usize);
         }
-        let all = self.records.len();
+        let all = self.records as usize;
         let mut chosen: Vec<usize> = match &reading.sample {
             Some(sample) => (0..all).filter(|record| sample.takes(first_row + *record as u64)).collect(),
             None => (0..all).collect(),
         };
         let mut failed = Vec::new();
         if let (Some(decoder), Some(condition)) = (filter, &reading.filter) {
-            let decoded = decoder.decode(&self.text, &self.ranges(&chosen))?;
+            let decoded = decoder.decode(&self.only(&chosen), chosen.len())?;
             let (is_item, unknown) = condition.judge(&decoded.columns, decoded.len)?;
             let record = |index: usize| chosen[decoded.kept.as_ref().map_or(index, |kept| kept[index] as usize)];
             let items = is_item.set_indices().filter(|index| !unknown.contains_key(index)).map(record).collect();
@@ -114,7 +168,7 @@ impl TextContent {
             chosen = items;
         }
         let passed_over = all - chosen.len() - failed.len();
-        let mut decoded = records.decode(&self.text, &self.ranges(&chosen))?;
+        let mut decoded = records.decode(&self.only(&chosen), chosen.len())?;
         let record = |index: u64| chosen[index as usize] as u64;
         failed.extend(decoded.failed.into_iter().map(|(index, cause)| (record(index), cause)));
         failed.sort_by_key(|(record, _)| *record);
@@ -127,8 +181,18 @@ impl TextContent {
         Ok(decoded)
     }
 
-    fn ranges(&self, records: &[usize]) -> Vec<Range<u32>> {
-        records.iter().map(|record| self.records[*record].clone()).collect()
+    /// The text of these records alone.
+    fn only(&self, records: &[usize]) -> Cow<'_, [u8]> {
+        if records.len() as u64 == self.records {
+            return Cow::Borrowed(&self.text);
+        }
+        let ranges = self.ranges();
+        let mut text = Vec::new();
+        for range in records.iter().filter_map(|record| ranges.get(*record)) {
+            text.extend_from_slice(&self.text[range.start as usize..range.end as usize]);
+            text.push(b'\n');
+        }
+        Cow::Owned(text)
     }
 
     /// The key of a record, if it has one that can be read.
@@ -137,8 +201,8 @@ impl TextContent {
         match (&reading.key, key) {
             (Some(Key::Constant(value)), _) => value.clone(),
             (Some(Key::Column(plan)), Some(decoder)) => {
-                let range = self.records.get(usize::try_from(record).ok()?)?.clone();
-                let decoded = decoder.decode(&self.text, &[range]).ok()?;
+                let range = self.ranges().get(usize::try_from(record).ok()?)?;
+                let decoded = decoder.decode(&self.text[range.start as usize..range.end as usize], 1).ok()?;
                 let column = decoded.columns.first().filter(|_| decoded.len == 1)?;
                 key_value(plan.record_schema().field(0), column, 0)
             }

@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use super::compression::{Taken, decompressed};
 use super::raw_block::{Content, RawBlock, TextContent, TextDecoder};
+use super::record_count::{Counted, RecordCounter, Tally, Wanted};
 use super::scanner::{Found, MAX_RECORD_BYTES, RecordRule, Scanner};
 use super::{InputError, ListedFile};
 use crate::data::{Cuts, InputFile};
 use crate::policy::MiniBatchSize;
+use crate::simd::Level;
 
 /// Text of a block at which the next mini-batch boundary ends it: enough to hide the cost of handing blocks over, little
 /// enough that many are in flight.
 pub(super) const BLOCK_BYTES: usize = 4 << 20;
 /// Text of a block at which a mini-batch is cut though it is not complete: beyond it, columns could not be addressed.
 pub(super) const MAX_BLOCK_BYTES: usize = 256 << 20;
-/// Read beyond a block's text, so that its last record is there in one go.
+/// Read beyond a block's text, and again when that is not enough: what is read too much must be copied into the next block.
 const SLACK_BYTES: usize = 64 << 10;
 
 /// The plain text of a file from the start of a record on.
@@ -82,22 +84,28 @@ impl TextStream {
 
     /// Reads until `bytes` are there or no more comes.
     fn fill(&mut self, bytes: usize) {
-        let missing = bytes.saturating_sub(self.text.len());
-        if self.end.is_some() || missing == 0 {
+        let mut have = self.text.len();
+        if self.end.is_some() || bytes <= have {
             return;
         }
-        self.text.reserve(missing);
-        match self.source.by_ref().take(missing as u64).read_to_end(&mut self.text) {
-            Ok(read) if read < missing => self.end = Some(None),
-            Ok(_) => {}
-            Err(error) => self.end = Some(Some(error)),
+        self.text.resize(bytes, 0);
+        while have < bytes && self.end.is_none() {
+            match self.source.read(&mut self.text[have..]) {
+                Ok(0) => self.end = Some(None),
+                Ok(read) => have += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.end = Some(Some(error)),
+            }
         }
+        self.text.truncate(have);
     }
 
     /// Gives the first `bytes` away.
     fn split(&mut self, bytes: usize) -> Vec<u8> {
         let rest = &self.text[bytes..];
-        let mut next = Vec::with_capacity(if self.end.is_none() { BLOCK_BYTES + SLACK_BYTES } else { rest.len() });
+        // The next block will be about as long as this one.
+        let room = if self.end.is_none() { self.text.len() + SLACK_BYTES } else { rest.len() };
+        let mut next = Vec::with_capacity(room);
         next.extend_from_slice(rest);
         let mut text = std::mem::replace(&mut self.text, next);
         text.truncate(bytes);
@@ -112,6 +120,7 @@ pub(super) struct TextPart {
     rule: RecordRule,
     size: MiniBatchSize,
     block_bytes: usize,
+    level: Level,
     decoder: TextDecoder,
     next_row: u64,
     reported: u64,
@@ -137,8 +146,8 @@ impl TextPart {
         size: MiniBatchSize,
         decoder: TextDecoder,
     ) -> TextPart {
-        let block_bytes = BLOCK_BYTES;
-        TextPart { file, stream, rule, size, block_bytes, decoder, next_row: 0, reported: 0, done: false }
+        let (block_bytes, level) = (BLOCK_BYTES, Level::get());
+        TextPart { file, stream, rule, size, block_bytes, level, decoder, next_row: 0, reported: 0, done: false }
     }
 
     /// Sets another size of blocks than the usual one.
@@ -148,29 +157,36 @@ impl TextPart {
         self
     }
 
+    /// Sets other vector instructions than the best.
+    #[cfg(test)]
+    pub(super) fn with_level(mut self, level: Level) -> TextPart {
+        self.level = level;
+        self.decoder = self.decoder.with_level(level);
+        self
+    }
+
     /// The next block, or nothing at the end of the file.
     pub(super) fn next_block(&mut self) -> Option<RawBlock> {
         if self.done {
             return None;
         }
-        let mut cutter = Cutter::new(self.rule, self.size, self.block_bytes, self.next_row);
+        let mut cutter = Cutter::new(self.rule, self.size, self.level, self.block_bytes, self.next_row);
         self.stream.fill(self.block_bytes + SLACK_BYTES);
         let end = loop {
             if let Some(end) = cutter.run(&self.stream) {
                 break end;
             }
-            let have = self.stream.text.len();
-            self.stream.fill(have + (have / 2).max(SLACK_BYTES));
+            self.stream.fill(self.stream.text.len() + SLACK_BYTES);
         };
         let first = self.next_row;
-        self.next_row += cutter.records.len() as u64;
+        self.next_row += cutter.tally.records;
         let (bytes, broken) = match end {
             BlockEnd::Boundary(bytes) => (bytes, None),
             BlockEnd::File => (self.stream.text.len(), None),
-            BlockEnd::Broken(cause) => (cutter.text_end(), Some(cause)),
+            BlockEnd::Broken(cause) => (cutter.tally.end, Some(cause)),
         };
         self.done = bytes == self.stream.text.len() && self.stream.is_whole();
-        if cutter.records.is_empty() {
+        if cutter.tally.records == 0 {
             self.done = true;
             let cause = broken?;
             let input_bytes = self.progress();
@@ -179,7 +195,7 @@ impl TextPart {
         // What is broken stays in the stream, and comes up again, alone.
         let text = self.stream.split(bytes);
         let cuts = cutter.cuts();
-        let content = TextContent { text, records: cutter.records, decoder: self.decoder.clone() };
+        let content = TextContent::new(text, cutter.tally.records, self.rule, self.decoder.clone());
         Some(RawBlock {
             file: Arc::clone(&self.file),
             span: first..self.next_row,
@@ -196,13 +212,17 @@ impl TextPart {
     }
 }
 
-/// Gathers the records of one block.
+/// Finds the end of one block.
 struct Cutter {
-    scanner: Scanner,
+    rule: RecordRule,
     size: MiniBatchSize,
     block_bytes: usize,
     first_row: u64,
-    records: Vec<Range<u32>>,
+    /// For delimited text whose mini-batches are cut by their number of records.
+    counter: Option<RecordCounter>,
+    /// For a record that must be read byte by byte.
+    scanner: Option<Scanner>,
+    tally: Tally,
     /// Where mini-batches begin, when they are cut by their bytes.
     starts: Vec<u64>,
     /// Bytes of the records in the mini-batch at hand.
@@ -210,15 +230,20 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(rule: RecordRule, size: MiniBatchSize, block_bytes: usize, first_row: u64) -> Cutter {
-        let starts = vec![first_row];
+    fn new(rule: RecordRule, size: MiniBatchSize, level: Level, block_bytes: usize, first_row: u64) -> Cutter {
+        let counter = match (rule, size) {
+            (RecordRule::Csv { delimiter }, MiniBatchSize::Items(_)) => Some(RecordCounter::new(level, delimiter)),
+            _ => None,
+        };
         Cutter {
-            scanner: Scanner::new(rule),
+            rule,
             size,
             block_bytes,
             first_row,
-            records: Vec::new(),
-            starts,
+            counter,
+            scanner: None,
+            tally: Tally::default(),
+            starts: vec![first_row],
             batch_bytes: 0,
         }
     }
@@ -226,18 +251,28 @@ impl Cutter {
     /// Goes on to the end of the block; `None` asks for more text.
     fn run(&mut self, stream: &TextStream) -> Option<BlockEnd> {
         loop {
-            match self.scanner.next(&stream.text, stream.is_whole()) {
+            if let (None, Some(counter), MiniBatchSize::Items(items)) = (&self.scanner, &mut self.counter, self.size) {
+                let wanted = Wanted { items: items.max(1), bytes: self.block_bytes };
+                match counter.run(&stream.text, wanted, &mut self.tally) {
+                    Counted::Block => return Some(BlockEnd::Boundary(self.tally.end)),
+                    Counted::Short if stream.end.is_none() => return None,
+                    Counted::Short | Counted::Odd => self.scanner = Some(Scanner::at(self.rule, counter.start())),
+                    Counted::TooLong => return Some(too_long()),
+                }
+            }
+            let scanner = self.scanner.get_or_insert_with(|| Scanner::new(self.rule));
+            match scanner.next(&stream.text, stream.is_whole()) {
                 Found::Record { start, end } => {
+                    if let Some(counter) = &mut self.counter {
+                        counter.resume(scanner.start());
+                        self.scanner = None;
+                    }
                     if let Some(boundary) = self.add(start, end) {
                         return Some(BlockEnd::Boundary(boundary));
                     }
                 }
                 Found::More => return Some(BlockEnd::Broken(format!("cannot be read on: {}", stream.error()?))),
-                Found::TooLong => {
-                    let limit = MAX_RECORD_BYTES >> 20;
-                    let cause = format!("a record is longer than {limit} MiB: a quote was probably left open here");
-                    return Some(BlockEnd::Broken(cause));
-                }
+                Found::TooLong => return Some(too_long()),
                 Found::End => return Some(BlockEnd::File),
             }
         }
@@ -246,23 +281,21 @@ impl Cutter {
     /// Takes a record in, and says where the block ends if it ends with it or before it.
     #[inline]
     fn add(&mut self, start: usize, end: usize) -> Option<usize> {
-        let is_full = match self.size {
-            MiniBatchSize::Items(items) => {
-                self.records.push(start as u32..end as u32);
-                (self.records.len() as u64).is_multiple_of(items.max(1)) && end >= self.block_bytes
-            }
-            MiniBatchSize::Bytes(limit) => {
-                self.batch_bytes += (end - start) as u64;
-                if self.batch_bytes > limit && !self.records.is_empty() {
-                    if start >= self.block_bytes {
-                        return Some(start);
-                    }
-                    self.batch_bytes = (end - start) as u64;
-                    self.starts.push(self.first_row + self.records.len() as u64);
+        if let MiniBatchSize::Bytes(limit) = self.size {
+            self.batch_bytes += (end - start) as u64;
+            if self.batch_bytes > limit && self.tally.records > 0 {
+                if start >= self.block_bytes {
+                    return Some(start);
                 }
-                self.records.push(start as u32..end as u32);
-                false
+                self.batch_bytes = (end - start) as u64;
+                self.starts.push(self.first_row + self.tally.records);
             }
+        }
+        self.tally.records += 1;
+        self.tally.end = end;
+        let is_full = match self.size {
+            MiniBatchSize::Items(items) => self.tally.records.is_multiple_of(items.max(1)) && end >= self.block_bytes,
+            MiniBatchSize::Bytes(_) => false,
         };
         (is_full || end >= MAX_BLOCK_BYTES).then_some(end)
     }
@@ -274,9 +307,9 @@ impl Cutter {
             MiniBatchSize::Bytes(_) => Cuts::At(std::mem::take(&mut self.starts)),
         }
     }
+}
 
-    /// The end of the last record.
-    fn text_end(&self) -> usize {
-        self.records.last().map_or(0, |record| record.end as usize)
-    }
+fn too_long() -> BlockEnd {
+    let limit = MAX_RECORD_BYTES >> 20;
+    BlockEnd::Broken(format!("a record is longer than {limit} MiB: a quote was probably left open here"))
 }

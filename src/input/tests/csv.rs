@@ -1,9 +1,11 @@
+use arrow_array::types::{Float64Type, Int8Type, UInt64Type};
 use proptest::prelude::*;
 
 use super::*;
 use crate::data::{Cuts, RowNumbers};
 use crate::input::compression::tests::gzip;
 use crate::input::{Header, InputFormat};
+use crate::simd::Level;
 
 const F32: ElementType = ElementType::Float32;
 
@@ -266,6 +268,184 @@ fn reference(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
             csv_core::ReadRecordResult::End => return records,
             _ => {}
         }
+    }
+}
+
+/// What becomes of a text with either kind of instructions; checked to be the same.
+fn read_at_all_levels(
+    needs: &FeatureNeeds,
+    settings: &InputSettings,
+    text: &[u8],
+    block_bytes: usize,
+) -> (Vec<Block>, Causes) {
+    let files = Files::new(settings.clone(), &[("a.csv", text)]);
+    let plan = files.plan(needs).unwrap();
+    let mut all = [Level::Portable, Level::Avx512].map(|level| {
+        let mut blocks = Vec::new();
+        for part in open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts {
+            let mut part = part.with_block_bytes(block_bytes).with_level(level);
+            while let Some(raw) = part.next_block() {
+                blocks.push(raw.decode());
+            }
+        }
+        check(&blocks, &plan);
+        let failures = causes(&blocks);
+        (blocks, failures)
+    });
+    let shown = |blocks: &[Block]| blocks.iter().map(|block| format!("{:?}", block.records)).collect::<Vec<_>>();
+    assert_eq!(shown(&all[0].0), shown(&all[1].0));
+    assert_eq!(all[0].1, all[1].1);
+    std::mem::take(&mut all[0])
+}
+
+/// The same, a record at a time: what each of them comes to by itself.
+fn alone(record: &[u8], columns: usize) -> Result<Vec<u32>, String> {
+    let settings = InputSettings { header: Header::Off, ..items(1) };
+    // The first record tells how many columns there are.
+    let text = [vec!["1"; columns].join(",").as_bytes(), b"\n", record].concat();
+    let (_, blocks) = read_one(&table(F32, columns), settings, "a.csv", &text, 1).unwrap();
+    match causes(&blocks).pop() {
+        Some((1, _, cause)) => Err(cause),
+        _ => Ok((0..columns).map(|column| floats(&blocks, column)[1].to_bits()).collect()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// What a record comes to does not depend on its neighbours, nor on the processor.
+    #[test]
+    fn records_do_not_disturb_each_other(
+        records in prop::collection::vec(
+            prop_oneof![
+                8 => "(-?[0-9]{1,3}\\.[0-9]{1,17},){2}[0-9]{1,19}",
+                1 => "((-?[0-9]{0,4}(\\.[0-9]{0,9})?(e[0-9])?|na|x|\"1\"|\"\"\"|a\"b|\"1\n\"| 2 ),){0,3}[0-9]{1,2}",
+            ],
+            1..60,
+        ),
+        end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r"), Just("\n\n")],
+        block_bytes in prop_oneof![1usize..300, Just(1 << 20)],
+    ) {
+        let settings = InputSettings { header: Header::Off, ..items(2) };
+        // So that the first record, which tells the number of columns, is a usual one.
+        let text = format!("1,2,3{end}{}", records.iter().map(|record| format!("{record}{end}")).collect::<String>());
+        let (blocks, failures) = read_at_all_levels(&table(F32, 3), &settings, text.as_bytes(), block_bytes);
+        let mut rows = blocks.iter().flat_map(|block| (0..block.records.num_rows()).map(|index| block.rows.get(index))).skip(1);
+        let columns: Vec<Vec<f32>> = (0..3).map(|column| floats(&blocks, column)).collect();
+        let mut failures = failures.into_iter();
+        let mut good = 1;
+        for (index, record) in reference(text.as_bytes()).into_iter().enumerate().skip(1) {
+            // Written again with all its quotes.
+            let quoted = |field: Vec<u8>| [b"\"", String::from_utf8(field).unwrap().replace('"', "\"\"").as_bytes(), b"\""].concat();
+            let again = record.into_iter().map(quoted).collect::<Vec<_>>().join(&b',');
+            match alone(&again, 3) {
+                Ok(values) => {
+                    prop_assert_eq!(rows.next(), Some(index as u64));
+                    prop_assert_eq!(columns.iter().map(|column| column[good].to_bits()).collect::<Vec<_>>(), values);
+                    good += 1;
+                }
+                Err(cause) => {
+                    let (row, _, found) = failures.next().unwrap();
+                    prop_assert_eq!(row, index as u64);
+                    // An open quote at the end is told by itself.
+                    prop_assert!(found == cause || found.contains("not closed"), "{} {}", found, cause);
+                }
+            }
+        }
+        prop_assert!(failures.next().is_none());
+    }
+}
+
+#[test]
+fn numbers_of_all_lengths_are_the_nearest() {
+    let mut text = String::from("a,b\n");
+    let mut expected = Vec::new();
+    for whole in 0..25 {
+        for fraction in 0..30 {
+            for sign in ["", "-"] {
+                let number = format!(
+                    "{sign}{}.{}",
+                    &"9876543210987654321098765"[..whole],
+                    &"123456789012345678901234567890"[..fraction]
+                );
+                if number.trim_start_matches('-') == "." {
+                    continue;
+                }
+                text += &format!("{number},{number}e-{whole}\n");
+                expected.push([number.clone(), format!("{number}e-{whole}")]);
+            }
+        }
+    }
+    let bits32 = |blocks: &[Block], column| floats(blocks, column).into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let (blocks, failures) = read_at_all_levels(&table(F32, 2), &items(10), text.as_bytes(), 1 << 20);
+    assert!(failures.is_empty());
+    let (doubles, _) = read_at_all_levels(&table(ElementType::Float64, 2), &items(10), text.as_bytes(), 1 << 20);
+    for column in 0..2 {
+        let parsed: Vec<u32> = expected.iter().map(|pair| pair[column].parse::<f32>().unwrap().to_bits()).collect();
+        assert_eq!(bits32(&blocks, column), parsed);
+        let parsed: Vec<u64> = expected.iter().map(|pair| pair[column].parse::<f64>().unwrap().to_bits()).collect();
+        let found = doubles
+            .iter()
+            .flat_map(|block| block.records.column(column).as_primitive::<Float64Type>().values().to_vec());
+        assert_eq!(found.map(f64::to_bits).collect::<Vec<_>>(), parsed);
+    }
+}
+
+#[test]
+fn quotes_at_every_place() {
+    // Around the 64 bytes that are looked at together.
+    for before in 50..70 {
+        for quoted in
+            ["\"a,\n\"\"b\"", "\"\"", "\"a\"b", "a\"b", "\"\"\"\"", "\"a\"\"\"", "\"x\r\n\"", "\"a\"\"b\"c\"d"]
+        {
+            let text = format!("{},{quoted},z\n1,2,3\n\"4\",\"5\n\",6\n", "y".repeat(before));
+            let (needs, settings) = all_text(InputSettings { header: Header::Off, ..items(1) });
+            let (blocks, failures) = read_at_all_levels(&needs, &settings, text.as_bytes(), 1 << 20);
+            assert_eq!(failures, []);
+            let expected = reference(text.as_bytes());
+            for column in 0..3 {
+                let found: Vec<_> = texts(&blocks, column).into_iter().flatten().map(String::into_bytes).collect();
+                let fields: Vec<_> = expected.iter().map(|record| record[column].clone()).collect();
+                assert_eq!(found, fields, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_of_all_types() {
+    let text = "a,b\n1,-1\n255,-128\n256,127\n12345678901234567890,0\n007,-0\n1.0,2e1\n\"8\",\n";
+    let needs = FeatureNeeds::Named(vec![
+        crate::data::NamedFeature { name: "a".into(), element: ElementType::Uint64 },
+        crate::data::NamedFeature { name: "b".into(), element: ElementType::Int8 },
+    ]);
+    let (blocks, failures) = read_at_all_levels(&needs, &items(100), text.as_bytes(), 1 << 20);
+    let found = |block: &Block| {
+        let (a, b) =
+            (block.records.column(0).as_primitive::<UInt64Type>(), block.records.column(1).as_primitive::<Int8Type>());
+        a.values().iter().copied().zip(b.values().iter().copied()).collect::<Vec<_>>()
+    };
+    let expected = [(1, -1), (255, -128), (256, 127), (12_345_678_901_234_567_890, 0), (7, 0), (1, 20)];
+    assert_eq!(found(&blocks[0]), expected);
+    assert_eq!(failures[0].2, "column \"b\" is empty, and the model's input is int8");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Hostile texts come to the same with all instructions, and no record is lost.
+    #[test]
+    fn instructions_make_no_difference(
+        text in "([ab0, ]{0,40}(\"([ab,\r\n]|\"\"){0,70}\"?[a\"]?)?[,\r\n\0é]){0,30}",
+        delimiter in prop_oneof![Just(b','), Just(b'a'), Just(b' ')],
+        block_bytes in 1usize..300,
+    ) {
+        let delimiter = if delimiter == b'a' { b'|' } else { delimiter };
+        let text = text.replace(',', std::str::from_utf8(&[delimiter]).unwrap());
+        prop_assume!(!text.trim_matches(['\r', '\n']).is_empty());
+        let settings = InputSettings { header: Header::Off, delimiter: Some(delimiter), ..items(3) };
+        let (needs, settings) = all_text(settings);
+        read_at_all_levels(&needs, &settings, text.as_bytes(), block_bytes);
     }
 }
 

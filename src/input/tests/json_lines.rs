@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::NamedFeature;
+use crate::simd::Level;
 
 const F32: ElementType = ElementType::Float32;
 
@@ -120,6 +121,168 @@ fn needed_by_another_format_first() {
     let blocks = files.read(&plan, 1, 1).unwrap();
     assert_eq!(texts(&blocks, 1), [Some("y\"".to_owned())]);
     assert_eq!(causes(&blocks).len(), 1);
+}
+
+/// What becomes of a text with either kind of instructions; checked to be the same.
+fn read_at_all_levels(
+    needs: &FeatureNeeds,
+    settings: &InputSettings,
+    text: &[u8],
+    block_bytes: usize,
+) -> Option<(Vec<Block>, Causes)> {
+    let files = Files::new(settings.clone(), &[("a.jsonl", text)]);
+    let plan = files.plan(needs).ok()?;
+    let mut all = [Level::Portable, Level::Avx512].map(|level| {
+        let mut blocks = Vec::new();
+        for part in open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts {
+            let mut part = part.with_block_bytes(block_bytes).with_level(level);
+            while let Some(raw) = part.next_block() {
+                blocks.push(raw.decode());
+            }
+        }
+        check(&blocks, &plan);
+        let failures = causes(&blocks);
+        (blocks, failures)
+    });
+    let shown = |blocks: &[Block]| blocks.iter().map(|block| format!("{:?}", block.records)).collect::<Vec<_>>();
+    assert_eq!(shown(&all[0].0), shown(&all[1].0));
+    assert_eq!(all[0].1, all[1].1);
+    Some(std::mem::take(&mut all[0]))
+}
+
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<f32>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[a-z ]{0,70}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::hash_map("[a-c]", inner, 0..3).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any values, in records of changing layout: the columns have what serde_json reads.
+    #[test]
+    fn values_of_all_kinds(
+        rows in prop::collection::vec((prop::collection::vec((0usize..4, any_json()), 0..5), 0usize..4, any::<f64>()), 1..40),
+        like_the_first in any::<bool>(),
+        block_bytes in prop_oneof![1usize..200, Just(1 << 20)],
+    ) {
+        let keys = ["k", "m", "t", "other key"];
+        let mut lines = Vec::new();
+        for (fields, style, number) in &rows {
+            let mut fields = fields.clone();
+            if like_the_first {
+                fields = rows[0].0.iter().map(|(key, _)| (*key, serde_json::Value::from(*number))).collect();
+            }
+            let style = if like_the_first { 0 } else { *style };
+            let (colon, comma) = [(":", ","), (": ", ", "), (" :\t", " , "), (":", ", ")][style];
+            let fields: Vec<_> = fields.iter().map(|(key, value)| format!("\"{}\"{colon}{value}", keys[*key])).collect();
+            lines.push(format!("{{{}}}", fields.join(comma)));
+        }
+        // So that all keys are known.
+        let text = format!("{{\"k\":1,\"m\":1.0,\"t\":\"\"}}\n{}\n", lines.join("\n"));
+        let settings = InputSettings { keep: keep(&["k", "m", "t"]), ..items(2) };
+        let needs = named(&[("m", ElementType::Float64), ("t", ElementType::String)]);
+        let (blocks, failures) = read_at_all_levels(&needs, &settings, text.as_bytes(), block_bytes).unwrap();
+        let failed: Vec<u64> = failures.iter().map(|(row, ..)| *row).collect();
+        let kept: Vec<_> = (2..5).map(|column| texts(&blocks, column)).collect();
+        let strings = texts(&blocks, 1);
+        let numbers: Vec<f64> = blocks
+            .iter()
+            .flat_map(|block| block.records.column(0).as_primitive::<arrow_array::types::Float64Type>().values().to_vec())
+            .collect();
+        let mut good = 0;
+        for (row, line) in text.lines().enumerate() {
+            let read: std::collections::HashMap<String, Box<serde_json::value::RawValue>> = serde_json::from_str(line).unwrap();
+            let raw = |key: &str| read.get(key).map(|raw| raw.get().to_owned());
+            let number = match raw("m").as_deref() {
+                None | Some("null") => Some(f64::NAN),
+                Some("true") => Some(1.0),
+                Some("false") => Some(0.0),
+                Some(raw) => raw.parse().ok().filter(|_| !raw.starts_with(['"', '[', '{'])),
+            };
+            let string = match raw("t") {
+                Some(raw) if raw.starts_with(['[', '{']) => None,
+                Some(raw) if raw.starts_with('"') => Some(Some(serde_json::from_str::<String>(&raw).unwrap())),
+                raw => Some(raw.filter(|raw| raw != "null")),
+            };
+            let (Some(number), Some(string)) = (number, string) else {
+                prop_assert!(failed.contains(&(row as u64)), "{}", line);
+                continue;
+            };
+            prop_assert!(!failed.contains(&(row as u64)), "{}", line);
+            prop_assert_eq!((numbers[good].to_bits(), &strings[good]), (number.to_bits(), &string), "{}", line);
+            for (values, key) in kept.iter().zip(["k", "m", "t"]) {
+                prop_assert_eq!(&values[good], &raw(key), "{}", line);
+            }
+            good += 1;
+        }
+        prop_assert_eq!(good, numbers.len());
+    }
+
+    /// Damaged records come to the same with all instructions.
+    #[test]
+    fn instructions_make_no_difference(
+        rows in prop::collection::vec(any::<(f32, String)>(), 1..30),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(b'0')]), 0..8),
+        block_bytes in 1usize..400,
+    ) {
+        let line = |(number, text): &(f32, String)| serde_json::json!({"a": number, "s": text, "b": [number]}).to_string() + "\n";
+        let mut bytes: Vec<u8> = rows.iter().map(line).collect::<String>().into_bytes();
+        for (index, byte) in flips {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let settings = InputSettings { keep: Keep::All, ..items(3) };
+        read_at_all_levels(&named(&[("a", F32), ("s", ElementType::String)]), &settings, &bytes, block_bytes);
+    }
+}
+
+#[test]
+fn records_that_look_like_the_last_but_for_something() {
+    let usual = "{\"a\": 1.5, \"s\": \"x\", \"n\": 7}";
+    for (record, fault) in [
+        ("{\"a\": 01.5, \"s\": \"x\", \"n\": 7}", true),
+        ("{\"a\": 1.5., \"s\": \"x\", \"n\": 7}", true),
+        ("{\"a\": 1., \"s\": \"x\", \"n\": 7}", true),
+        ("{\"a\": .5, \"s\": \"x\", \"n\": 7}", true),
+        ("{\"a\": +1.5, \"s\": \"x\", \"n\": 7}", true),
+        ("{\"a\": 1.5, \"s\": \"x\ty\", \"n\": 7}", true),
+        ("{\"a\": 1.5, \"s\": \"\\x\", \"n\": 7}", true),
+        ("{\"a\": 1.5, \"s\": \"x\", \"n\": 7}}", true),
+        ("{\"a\": 1.5, \"s\": \"x\", \"n\": [7}", true),
+        ("{\"a\": 1.5, \"s\": \"x\", \"n\": 7", true),
+        ("{", true),
+        ("{\"a\": 1.5, \"s\": \"x\", \"n\": 7} ", false),
+        ("{\"a\": 1.5, \"s\": \"x\", \"n\": {\"a\": [\"}\"]}}", false),
+        ("{\"a\": 1.5, \"s\": \"\\u0078\", \"\\u006e\": 7}", false),
+        ("{\"a\": 15e-1, \"a\": 1.5, \"s\": \"x\"}", false),
+        ("{\"s\":\"x\",\"a\":1.50}", false),
+    ] {
+        let text = format!("{usual}\n{usual}\n{record}\n{usual}\n{record}");
+        let needs = named(&[("a", F32), ("s", ElementType::String)]);
+        let (blocks, failures) = read_at_all_levels(&needs, &items(10), text.as_bytes(), 1 << 20).unwrap();
+        let rows: Vec<u64> = failures.iter().map(|(row, ..)| *row).collect();
+        assert_eq!(rows, if fault { vec![2, 4] } else { vec![] }, "{record}");
+        let good = if fault { 3 } else { 5 };
+        assert_eq!(
+            (floats(&blocks, 0), texts(&blocks, 1)),
+            (vec![1.5; good], vec![Some("x".to_owned()); good]),
+            "{record}"
+        );
+    }
 }
 
 proptest! {
