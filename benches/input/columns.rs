@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use ::batchscore::data::{ElementType, FeatureNeeds, NamedFeature};
-use ::batchscore::input::{self, ColumnPlan, InputSettings};
+use ::batchscore::input::{self, ColumnPlan, InputSettings, Part, RawBlock};
 use ::batchscore::policy::MiniBatchSize;
 use ::batchscore::storage::Pointer;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -35,9 +35,8 @@ pub(crate) fn ours(path: &Path, columns: &[Column], threads: usize) -> Result<(R
         let before = cpu_seconds()?;
         let mut rows = 0;
         loop {
-            let next =
-                parts.lock().map_err(|_| "another thread panicked")?.first_mut().and_then(|part| part.next_block());
-            let Some(block) = next.map(|block| block.decode()) else { break };
+            let next = parts.lock().map_err(|_| "another thread panicked")?.first_mut().and_then(Part::next_block);
+            let Some(block) = next.map(RawBlock::decode) else { break };
             if let Some(failure) = block.failures.first() {
                 return Err(failure.cause.clone().into());
             }

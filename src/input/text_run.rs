@@ -178,9 +178,15 @@ impl<'a> Run<'a> {
                 texts.push_checked(self.text, start, end);
             } else if end - start >= 2 && self.text[end - 1] == b'"' && !has_quote(self.text, start + 1, end - 1) {
                 texts.push_checked(self.text, start + 1, end - 1);
-            } else if self.with_value(start, end, |value| Some(texts.push_checked(value, 0, value.len()))).is_none() {
-                texts.push_checked(&[], 0, 0);
-                failed.push(record);
+            } else {
+                let pushed = self.with_value(start, end, |value| {
+                    texts.push_checked(value, 0, value.len());
+                    Some(())
+                });
+                if pushed.is_none() {
+                    texts.push_checked(&[], 0, 0);
+                    failed.push(record);
+                }
             }
         }
     }
