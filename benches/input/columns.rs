@@ -9,7 +9,7 @@ use std::time::Instant;
 use ::batchscore::data::{ElementType, FeatureNeeds, NamedFeature};
 use ::batchscore::input::{self, ColumnPlan, InputSettings, Part, RawBlock};
 use ::batchscore::policy::MiniBatchSize;
-use ::batchscore::storage::Pointer;
+use ::batchscore::storage::{Pointer, Stores};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use crate::Result;
@@ -28,9 +28,10 @@ pub(crate) fn ours(path: &Path, columns: &[Column], threads: usize) -> Result<(R
     let needs = FeatureNeeds::Named(features.collect());
     let started = Instant::now();
     let settings = InputSettings { mini_batch_size: MiniBatchSize::Items(MINI_BATCH), ..InputSettings::default() };
-    let listing = input::list(&[Pointer::Local(path.into())], &settings)?;
+    let mut listing = input::list(&Stores::default(), &[Pointer::Local(path.into())], &settings)?;
     let plan = Arc::new(ColumnPlan::new(&needs, &settings, &listing)?);
-    let parts = Mutex::new(input::open(&listing.files[0], &plan, &settings)?);
+    let file = listing.take(0)?.ok_or("the file is not there")?;
+    let parts = Mutex::new(input::open(&file, &plan, &settings)?.parts);
     let read = || -> Result<(f64, u64)> {
         let before = cpu_seconds()?;
         let mut rows = 0;

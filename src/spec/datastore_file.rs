@@ -63,7 +63,7 @@ pub enum CredentialsSpec {
 impl DatastoreSpec {
     /// Reads a `datastores.yml`; one that is not there holds none.
     pub fn read_all(path: &Path) -> Result<DatastoresFile, SpecError> {
-        match yaml::read(path) {
+        match yaml::read(path).map_err(without_line) {
             Err(SpecError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 Ok(DatastoresFile::new())
             }
@@ -73,7 +73,7 @@ impl DatastoreSpec {
 
     /// Reads a file with one datastore.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
-        yaml::read(path)
+        yaml::read(path).map_err(without_line)
     }
 
     /// The datastore called `name`, checked; paths of this machine are relative to `folder`.
@@ -156,6 +156,17 @@ impl DatastoreSpec {
                 (key.clone(), text.clone(), state)
             })
             .collect()
+    }
+}
+
+/// The error without the text of the line, in which somebody may have written a secret after all.
+fn without_line(error: SpecError) -> SpecError {
+    match error {
+        SpecError::Malformed { place, cause } => {
+            let told = cause.split(", in `").next().unwrap_or_default().to_owned();
+            SpecError::Malformed { place, cause: told }
+        }
+        other => other,
     }
 }
 

@@ -10,7 +10,7 @@ use super::policies::{Policies, policies};
 use crate::input::InputSettings;
 use crate::policy::PolicyError;
 use crate::scorer::{Engine, Explain, ModelSettings};
-use crate::storage::{Pointer, Stores};
+use crate::storage::{Pointer, StorageError, Stores, scrub};
 
 /// A job that can run: everything is there, and everything makes sense.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub enum ResolveError {
     NoInput,
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    #[error("{setting}: {source}")]
+    Pointer { setting: &'static str, source: StorageError },
     #[error("{setting} is {value:?}: {rule}")]
     Value { setting: &'static str, value: String, rule: String },
 }
@@ -66,6 +68,10 @@ impl JobSpec {
     pub fn resolve(mut self, now: &str) -> Result<Job, ResolveError> {
         let model =
             self.model.take().filter(|model| !model.is_empty()).map(PathBuf::from).ok_or(ResolveError::NoModel)?;
+        if let Some(url) = model.to_str().filter(|model| model.contains("://")) {
+            let rule = "a model is a file of this machine; download it, and name the file";
+            return Err(value("model", url, rule));
+        }
         let name = match self.name.take() {
             Some(name) => checked_name(name)?,
             None => {
@@ -135,7 +141,7 @@ fn checked_name(name: String) -> Result<String, ResolveError> {
 }
 
 fn pointers(setting: &'static str, texts: Vec<String>) -> Result<Vec<Pointer>, ResolveError> {
-    texts.iter().map(|text| text.parse().map_err(|error| value(setting, text, error))).collect()
+    texts.iter().map(|text| text.parse().map_err(|source| ResolveError::Pointer { setting, source })).collect()
 }
 
 /// `none` takes back what a job file says.
@@ -147,7 +153,7 @@ fn explain(written: &Scalar) -> Result<Option<Explain>, ResolveError> {
 }
 
 pub(super) fn value(setting: &'static str, value: &str, rule: impl ToString) -> ResolveError {
-    ResolveError::Value { setting, value: value.to_owned(), rule: rule.to_string() }
+    ResolveError::Value { setting, value: scrub(value).into_owned(), rule: rule.to_string() }
 }
 
 #[cfg(test)]

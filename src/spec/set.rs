@@ -1,5 +1,6 @@
 use super::job_file::JobSpec;
 use super::yaml::SpecError;
+use crate::storage::scrub;
 
 /// Settings that Azure's `--set` takes without the name of their group.
 const IN_GROUPS: &[(&str, &str)] =
@@ -8,7 +9,7 @@ const IN_GROUPS: &[(&str, &str)] =
 impl JobSpec {
     /// What `--set key=value` says; dots in the key lead into groups (`retry_settings.timeout=45`).
     pub fn set(pair: &str) -> Result<JobSpec, SpecError> {
-        let place = format!("--set {pair}");
+        let place = format!("--set {}", scrub(pair));
         let Some((key, value)) = pair.split_once('=') else {
             return Err(SpecError::Malformed { place, cause: "expected key=value".to_owned() });
         };

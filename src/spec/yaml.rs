@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::storage::scrub;
+
 /// A file of settings, or a `--set`, that cannot be understood.
 #[derive(Debug, Error)]
 pub enum SpecError {
@@ -84,14 +86,15 @@ fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// What is wrong, without the place, which is told otherwise, and with the line itself.
+/// What is wrong, without the place, which is told otherwise, and with the line itself, but for secrets of URLs in it.
 fn cause_of(error: &serde_saphyr::Error, text: &str) -> String {
     let message = error.to_string();
     let message = message.lines().next().unwrap_or_default();
     let message = message.rfind(" at line ").map_or(message, |at| &message[..at]);
     let line = error.location().and_then(|location| text.lines().nth((location.line() as usize).saturating_sub(1)));
-    match line.map(str::trim).filter(|line| !line.is_empty()) {
+    let cause = match line.map(str::trim).filter(|line| !line.is_empty()) {
         Some(line) => format!("{message}, in `{line}`"),
         None => message.to_owned(),
-    }
+    };
+    scrub(&cause).into_owned()
 }

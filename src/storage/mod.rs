@@ -45,4 +45,5 @@ pub use location::Location;
 pub use new_file::NewFile;
 pub use pointer::{Pointer, RemoteUrl};
 pub use remote_object::{Ranges, RemoteObject, Want};
+pub use secrets::scrub;
 pub use stores::Stores;

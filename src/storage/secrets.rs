@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const HIDDEN: &str = "***";
 
 /// `text` with the user name, password and query of every URL in it hidden.
-pub(super) fn scrub(text: &str) -> Cow<'_, str> {
+pub fn scrub(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
     }

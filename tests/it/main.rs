@@ -6,6 +6,7 @@ mod bad_input;
 mod boosted;
 mod cli;
 mod explain;
+mod foreign;
 mod house;
 mod inputs;
 mod long_listing;

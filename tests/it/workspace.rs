@@ -68,6 +68,9 @@ fn secrets_are_referred_to_and_never_written() {
         assert!(!refused.stderr.contains("SECRET"), "{refused}");
         assert!(!scene.exists(".batchscore/datastores.yml"));
     }
+    scene.write("wrong.yml", "url: az://c\ncredentials: {account_key: [SECRET]}\n");
+    let refused = create(&["a", "--file", "wrong.yml"]);
+    assert!(refused.code == 2 && !refused.stderr.contains("SECRET"), "{refused}");
     let key = scene.write("key", "SECRET");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let reference = format!("account_key=file:{}", key.display());
