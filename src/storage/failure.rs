@@ -62,6 +62,11 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Whether a request came to nothing on its way there or back: it may be tried again.
+pub(super) fn was_lost(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { .. }) && !chain(error).contains("Server returned")
+}
+
 /// The part of a store's answer that tells: its own code and message when it sent them, else what went wrong last.
 fn shorten(text: &str) -> String {
     let element = |name: &str| {
@@ -108,7 +113,7 @@ const TELLTALES: [(&[&str], &str); 9] = [
     ),
     (&["connection refused"], "nobody listens there: check the address and port, and whether the server runs"),
     (
-        &["range requested", "content-range", "non-partial"],
+        &["range requested", "content-range", "non-partial", "range request not supported"],
         "its server does not serve parts of files, which this format needs: download it first",
     ),
     (

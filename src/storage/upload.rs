@@ -12,7 +12,7 @@ use object_store::{
 use tokio::task::JoinSet;
 
 use super::connect::{Client, Creating, Parts};
-use super::failure::failure;
+use super::failure::{failure, was_lost};
 use super::local_file::taken;
 use super::place::RemotePlace;
 use super::runtime::{spawn, wait};
@@ -167,7 +167,7 @@ impl Upload {
             })?;
             match result {
                 // The client does not repeat a conditional request whose answer was lost; here it can be looked into.
-                Err(object_store::Error::Generic { .. }) if attempt < ANSWERS_LOST => {
+                Err(error) if attempt < ANSWERS_LOST && was_lost(&error) => {
                     if self.is_there()? {
                         return Ok(Ok(()));
                     }
@@ -263,7 +263,14 @@ impl Begun {
         };
         let store = Arc::clone(&parts.store);
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let id = store.create_multipart_opts(&path, options).await?;
+        let mut lost = 0;
+        let id = loop {
+            match store.create_multipart_opts(&path, options.clone()).await {
+                // What the store may have begun all the same, it lets expire.
+                Err(error) if lost < ANSWERS_LOST && was_lost(&error) => lost += 1,
+                begun => break begun?,
+            }
+        };
         Ok(Begun { store, path, id, done: Vec::new(), under_way: JoinSet::new() })
     }
 

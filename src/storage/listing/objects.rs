@@ -1,12 +1,13 @@
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use futures_util::StreamExt;
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::Semaphore;
 
 use super::StorageError;
-use crate::storage::failure::failure;
+use crate::storage::failure::{chain, failure, was_lost};
 use crate::storage::place::RemotePlace;
 use crate::storage::runtime::spawn;
 
@@ -18,6 +19,15 @@ const PAGES_AHEAD: usize = 8;
 
 /// Objects of a page; stores send a thousand at a time.
 const PAGE: usize = 1000;
+
+/// How often in a row an answer may break off.
+const BREAKS: u32 = 4;
+
+/// The pause after an answer broke off; longer after each further one.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the client's errors about requests say that it has repeated itself.
+const ASKED: &str = "Error performing";
 
 /// The objects below a prefix, by the bytes of their paths, fetched a few pages ahead.
 ///
@@ -43,15 +53,9 @@ impl Objects {
         let (permits, store, path) = (Arc::clone(&room), place.store(), prefix.clone());
         // Without a runtime no page comes, which looks like an empty listing; but then nothing else works either.
         let _ = spawn(async move {
-            let mut listing = store.list(Some(&path)).ready_chunks(PAGE);
-            while let Some(page) = listing.next().await {
-                // It is closed when nobody listens any more.
-                let Ok(permit) = permits.acquire().await else { return };
-                permit.forget();
-                if sender.send(page).is_err() {
-                    return;
-                }
-            }
+            let pages = Pages { store, prefix: path, permits, sender };
+            // When nobody listens any more there is nothing to do.
+            let _ = pages.send_all().await;
         });
         Objects {
             place: place.clone(),
@@ -118,6 +122,70 @@ impl Objects {
 
     fn failed(&self, error: &object_store::Error) -> StorageError {
         failure(&self.place.display(&self.prefix), "listed", self.place.kind(), error)
+    }
+}
+
+/// The side that asks the store.
+struct Pages {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    permits: Arc<Semaphore>,
+    sender: mpsc::Sender<Vec<object_store::Result<ObjectMeta>>>,
+}
+
+/// Nobody listens any more.
+struct Unheard;
+
+impl Pages {
+    /// Sends all pages. A listing that breaks off in the middle of an answer, which the client does not ask for again, goes
+    /// on behind the last object.
+    async fn send_all(self) -> Result<(), Unheard> {
+        let mut last: Option<Path> = None;
+        let mut is_in_order = true;
+        let mut broken = 0;
+        loop {
+            let listing = match &last {
+                None => self.store.list(Some(&self.prefix)),
+                Some(last) => self.store.list_with_offset(Some(&self.prefix), last),
+            };
+            let mut pages = listing.ready_chunks(PAGE);
+            let mut error = None;
+            while error.is_none()
+                && let Some(page) = pages.next().await
+            {
+                let mut found = Vec::with_capacity(page.len());
+                for meta in page {
+                    match meta {
+                        Ok(meta) => {
+                            is_in_order &= last.as_ref().is_none_or(|last| last.as_ref() <= meta.location.as_ref());
+                            last = Some(meta.location.clone());
+                            broken = 0;
+                            found.push(Ok(meta));
+                        }
+                        Err(cause) => {
+                            error = Some(cause);
+                            break;
+                        }
+                    }
+                }
+                self.send(found).await?;
+            }
+            match error {
+                None => return Ok(()),
+                // Of requests that were not answered at all the client has made several already.
+                Some(error) if broken < BREAKS && is_in_order && was_lost(&error) && !chain(&error).contains(ASKED) => {
+                    broken += 1;
+                    tokio::time::sleep(PAUSE * broken).await;
+                }
+                Some(error) => return self.send(vec![Err(error)]).await,
+            }
+        }
+    }
+
+    async fn send(&self, page: Vec<object_store::Result<ObjectMeta>>) -> Result<(), Unheard> {
+        // It is closed when nobody listens any more.
+        self.permits.acquire().await.map_err(|_| Unheard)?.forget();
+        self.sender.send(page).map_err(|_| Unheard)
     }
 }
 

@@ -45,6 +45,7 @@ on_every_store! {
     results_are_replaced_on_demand
     what_appears_meanwhile_is_kept
     what_appears_during_an_upload_is_kept
+    what_appears_at_the_end_of_an_upload_is_kept
     a_failed_job_leaves_no_results
     what_is_missing_is_named
 }
@@ -331,6 +332,18 @@ fn what_appears_during_an_upload_is_kept(store: &Store) {
     let (behind, proxy) = with(store, Kind::Head, Fault::Afterwards(appears));
     let ended = usual(&behind, &scene).input(&store.prefix("in")).args(&KEPT).exits(6);
     ended.says(&[&store.uri("out/predictions.csv"), "already exists"]);
+    assert_eq!(proxy.done(), 1);
+    assert_eq!(store.text("out/predictions.csv"), "theirs");
+}
+
+/// The object appears just before the store is told to complete the upload.
+fn what_appears_at_the_end_of_an_upload_is_kept(store: &Store) {
+    let scene = Scene::new();
+    prepare(store, &scene, &[("a.csv", two_parts())]);
+    let other = store.behind(&store.address);
+    let appears = Arc::new(move || other.put("out/predictions.csv", "theirs"));
+    let (behind, proxy) = with(store, Kind::Complete, Fault::Meanwhile(appears));
+    usual(&behind, &scene).input(&store.prefix("in")).args(&KEPT).exits(6).says(&["already exists"]);
     assert_eq!(proxy.done(), 1);
     assert_eq!(store.text("out/predictions.csv"), "theirs");
 }

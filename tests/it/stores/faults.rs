@@ -80,26 +80,12 @@ const AFTER: &str = "reset once the store has done it";
 const BODY_RESET: &str = "body reset in its middle";
 const BODY_ENDS: &str = "body ends before its length";
 
-/// What still ends a job though it passes: the client does not repeat these requests.
-const OPEN: [(Kind, &str); 7] = [
-    (Kind::List, BODY_RESET),
-    (Kind::List, BODY_ENDS),
-    (Kind::Put, BEFORE),
-    (Kind::Put, AFTER),
-    (Kind::Initiate, BEFORE),
-    (Kind::Initiate, AFTER),
-    (Kind::Complete, AFTER),
-];
-
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (job, kind, about, has_body) in PLACES {
         let faults = passing();
         let count = if has_body { faults.len() } else { faults.len() - 3 };
         for (fault, harm) in faults.into_iter().take(count) {
-            if OPEN.contains(&(kind, fault)) {
-                continue;
-            }
             let times = if matches!(harm, Fault::Slow) { 1 } else { 2 };
             let rules = vec![Rule { kind, about, spared: 0, times, fault: harm }];
             cases.push(Case { fault, job, rules, outcome: Outcome::Same });
@@ -131,6 +117,15 @@ fn cases() -> Vec<Case> {
     let gone = refusal("404 Not Found", "NoSuchKey", "The specified key does not exist.");
     const GONE: Outcome = Outcome::LastFileFails(&["does not exist"]);
     stays("404: it was listed and is gone", gone, Job::Text, (Kind::Get, third), 0, GONE);
+    const CHANGED: &[&str] = &["changed"];
+    let range = (Kind::Range, "");
+    stays("another etag", Fault::OtherEtag, Job::Parquet, range, 1, Outcome::Refused(3, CHANGED));
+    let short = Outcome::LastFileFails(CHANGED);
+    stays("shorter than it was listed", Fault::Shorter, Job::Text, (Kind::Get, third), 0, short);
+    let strike = |kind, fault| Rule { kind, about: third, spared: 0, times: FOREVER, fault };
+    let rules = vec![strike(Kind::Get, Fault::ResetInBody), strike(Kind::Range, Fault::OtherEtag)];
+    let outcome = Outcome::LastFileFails(CHANGED);
+    cases.push(Case { fault: "body reset, then another etag", job: Job::Text, rules, outcome });
     cases
 }
 

@@ -22,10 +22,14 @@ pub(super) enum Fault {
     ResetInBody,
     /// The body ends in its middle, and the connection with it, in order.
     CutShort,
+    /// The body ends in its middle, and its length is told accordingly.
+    Shorter,
     /// The body comes in small pieces with pauses.
     Slow,
     /// This answer in place of the store's.
     Answer(Message),
+    /// The store's answer, with another etag: the object was replaced.
+    OtherEtag,
     /// Something happens before the store hears of the request.
     Meanwhile(Arc<dyn Fn() + Send + Sync>),
     /// Something happens once the store has answered.
@@ -153,7 +157,7 @@ impl Inner {
             Some(Fault::Meanwhile(happens)) => happens(),
             _ => {}
         }
-        let answer = self.ask(request, kind)?;
+        let mut answer = self.ask(request, kind)?;
         let middle = answer.body.len() / 2;
         match fault {
             Some(Fault::ResetAfter) => return reset(stream),
@@ -170,6 +174,11 @@ impl Inner {
                 }
                 return Ok(true);
             }
+            Some(Fault::Shorter) => {
+                answer.body.truncate(middle);
+                answer.set("content-length", &middle.to_string());
+            }
+            Some(Fault::OtherEtag) => answer.set("etag", "\"another\""),
             Some(Fault::Afterwards(happens)) => happens(),
             _ => {}
         }
