@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`cli`] | the commands; the only home of clap |
 //! | [`spec`] | what users write, and what it comes to |
-//! | [`policy`] | retry, timeout, thresholds, mini-batch size: plain data and plain questions |
+//! | [`policy`] | retry, timeout, thresholds, sizes of mini-batches and parts: plain data and plain questions |
 //! | [`data`] | the values that travel: blocks, mini-batches, predictions, error records |
 //! | [`storage`] | pointers to files and stores, and new files that appear only when they are complete |
 //! | [`input`] | listing, decoding, cutting into mini-batches |
@@ -25,9 +25,9 @@
 //! | [`report`] | consumers of events: progress, summary, `job.json` |
 //!
 //! A module uses only these of ours: `policy`, `data`, `storage`: none; `events`, `scorer`: `data`; `input`: `storage`,
-//! `data`, `policy`; `output`: `storage`, `data`; `spec`: `policy`, and the plain settings of `storage`, `input`, `output`
-//! and `scorer`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`, `storage`;
-//! `workspace`: `spec` and the plain settings of `storage`; `cli`: all. `tests/it/house.rs` checks it.
+//! `data`, `policy`; `output`: `storage`, `data`, `policy`; `spec`: `policy`, and the plain settings of `storage`, `input`,
+//! `output` and `scorer`; `engine`: `scorer`, `policy`, `data`; `run`: all of these; `report`: `events`, `spec`, `policy`,
+//! `storage`; `workspace`: `spec` and the plain settings of `storage`; `cli`: all. `tests/it/house.rs` checks it.
 
 pub mod caught;
 pub mod cli;

@@ -113,9 +113,18 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Output", allow_hyphen_values = true)]
     output_path: Option<String>,
 
-    /// Name of the predictions (predictions.txt); the extension chooses the format: txt, csv, jsonl, parquet, arrow
+    /// Name of the predictions (predictions.txt); the extension chooses the format: txt, csv, jsonl (each also with .gz or
+    /// .zst behind it), parquet, arrow
     #[arg(long, value_name = "NAME", help_heading = "Output", allow_hyphen_values = true)]
     output_file_name: Option<String>,
+
+    /// How Parquet and Arrow are compressed inside: none, gzip, zstd, snappy or lz4; for texts the name says it
+    #[arg(long, value_name = "CODEC", help_heading = "Output")]
+    output_compression: Option<String>,
+
+    /// Write many files of so many records, or of about so many bytes (256MB), into a folder of the output's name
+    #[arg(long, value_name = "SIZE", help_heading = "Output", allow_hyphen_values = true)]
+    output_partition_size: Option<String>,
 
     /// A column of the data that tells its records apart: it is written beside each prediction and into each error record
     #[arg(long, value_name = "COLUMN", help_heading = "Output")]
@@ -280,6 +289,8 @@ fn resolve(args: RunArgs) -> Result<Job, Box<dyn std::error::Error>> {
         progress_update_timeout: args.progress_update_timeout.map(Scalar::Text),
         output_path: args.output_path,
         output_file_name: args.output_file_name,
+        output_compression: args.output_compression,
+        output_partition_size: args.output_partition_size.map(Scalar::Text),
         overwrite: args.overwrite.then_some(true),
         ..JobSpec::default()
     };

@@ -124,6 +124,8 @@ fn display_type(data_type: &DataType) -> DataType {
         DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => {
             DataType::Timestamp(*unit, Some("+00:00".into()))
         }
+        // Written as the numbers that they are: a text and JSON have no narrower ones.
+        DataType::Float16 => DataType::Float32,
         DataType::RunEndEncoded(_, values) => display_type(values.data_type()),
         DataType::List(field) => DataType::List(inside(field)),
         DataType::LargeList(field) => DataType::LargeList(inside(field)),

@@ -13,11 +13,32 @@ use crate::storage::StorageError;
 pub enum OutputError {
     /// The extension of the output file's name says no format.
     #[error(
-        "{name:?} does not say which format to write: end it in .txt, .csv, .jsonl or .ndjson, .parquet or .pq, .arrow, .feather or .ipc"
+        "{name:?} does not say which format to write: end it in .txt, .csv, .jsonl or .ndjson (with .gz or .zst behind it to compress), .parquet or .pq, .arrow, .feather or .ipc"
     )]
     UnknownFormat {
         /// The file's name.
         name: String,
+    },
+    /// The output file's name asks for a compression around a format that has its own inside.
+    #[error(
+        "{name:?} would be {format} with a compression around it, which its readers do not undo: leave {extension} out, and \
+         choose the compression inside with output_compression"
+    )]
+    CompressedAround {
+        /// The file's name.
+        name: String,
+        /// The format.
+        format: OutputFormat,
+        /// `.gz` or `.zst`.
+        extension: String,
+    },
+    /// There are as many parts as names that sort in order.
+    #[error("{object} has {parts} parts, which is as many as there may be; make output_partition_size larger")]
+    TooManyParts {
+        /// The output.
+        object: String,
+        /// How many there are.
+        parts: usize,
     },
     /// The format has no place for a column of this type.
     #[error("{format} cannot hold the output's columns: {cause}; leave the column out, or write another format")]

@@ -1,7 +1,4 @@
 use std::fmt;
-use std::path::Path;
-
-use super::OutputError;
 
 /// How results are written; the output file's name decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +16,21 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// The format that the extension of `name` stands for.
-    pub fn from_file_name(name: &str) -> Result<Self, OutputError> {
-        let extension = Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        match extension.as_str() {
-            "txt" => Ok(OutputFormat::Txt),
-            "csv" => Ok(OutputFormat::Csv),
-            "jsonl" | "ndjson" => Ok(OutputFormat::JsonLines),
-            "parquet" | "pq" => Ok(OutputFormat::Parquet),
-            "arrow" | "feather" | "ipc" => Ok(OutputFormat::Arrow),
-            _ => Err(OutputError::UnknownFormat { name: name.to_owned() }),
+    /// The format that an extension stands for.
+    pub(super) fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "txt" => Some(OutputFormat::Txt),
+            "csv" => Some(OutputFormat::Csv),
+            "jsonl" | "ndjson" => Some(OutputFormat::JsonLines),
+            "parquet" | "pq" => Some(OutputFormat::Parquet),
+            "arrow" | "feather" | "ipc" => Some(OutputFormat::Arrow),
+            _ => None,
         }
+    }
+
+    /// Whether it is lines of text, which are compressed from outside.
+    pub fn is_text(self) -> bool {
+        matches!(self, OutputFormat::Txt | OutputFormat::Csv | OutputFormat::JsonLines)
     }
 }
 
@@ -42,31 +43,5 @@ impl fmt::Display for OutputFormat {
             OutputFormat::Parquet => "Parquet",
             OutputFormat::Arrow => "Arrow",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn extensions_decide() {
-        for (name, format) in [
-            ("predictions.txt", OutputFormat::Txt),
-            ("a.b.CSV", OutputFormat::Csv),
-            ("x.jsonl", OutputFormat::JsonLines),
-            ("x.ndjson", OutputFormat::JsonLines),
-            ("x.parquet", OutputFormat::Parquet),
-            ("x.pq", OutputFormat::Parquet),
-            ("x.arrow", OutputFormat::Arrow),
-            ("x.feather", OutputFormat::Arrow),
-            ("x.ipc", OutputFormat::Arrow),
-        ] {
-            assert_eq!(OutputFormat::from_file_name(name).unwrap(), format, "{name}");
-        }
-        for name in ["", "predictions", "x.xlsx", ".txt"] {
-            let error = OutputFormat::from_file_name(name).unwrap_err().to_string();
-            assert!(error.contains(".parquet"), "{error}");
-        }
     }
 }

@@ -100,6 +100,19 @@ impl Layout {
 }
 
 impl Scored {
+    /// The records from `start` on, so many of them; nothing is copied but their row numbers.
+    pub(super) fn slice(&self, start: usize, len: usize) -> Scored {
+        Scored {
+            file: Arc::clone(&self.file),
+            rows: match &self.rows {
+                RowNumbers::From(first) => RowNumbers::From(first + start as u64),
+                RowNumbers::Listed(rows) => RowNumbers::Listed(rows[start..start + len].to_vec()),
+            },
+            predictions: self.predictions.slice(start, len),
+            kept: self.kept.slice(start, len),
+        }
+    }
+
     /// The values of a column that comes from the predictions or the input.
     pub(super) fn column(&self, source: Source) -> Option<&ArrayRef> {
         match source {

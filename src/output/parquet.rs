@@ -1,6 +1,6 @@
 //! Parquet: a row group a block, encoded by the workers; blocks too small for one are gathered by the writer.
 //!
-//! How each column is encoded was chosen by measuring. Floating-point scores hardly repeat, so a dictionary costs twenty
+//! How each column is encoded was chosen by measuring, unless the user chooses the compression. Floating-point scores hardly repeat, so a dictionary costs twenty
 //! times more than their plain bytes and compression gains nothing: they are written plainly. Integers (classes, counts,
 //! times) are delta-encoded, which leaves nothing for a compressor to do. Strings get a dictionary and Snappy.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use ::parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
-use ::parquet::basic::{Compression, Encoding, Type};
+use ::parquet::basic::{Encoding, Type};
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -21,7 +21,7 @@ use super::arrow::{binary_schema, column, column_size, file_column, row_column};
 use super::constant_chunk::{Chunk, consecutive, constant};
 use super::layout::{Layout, Scored, Source};
 use super::sink::Sink;
-use super::{OutputError, OutputFormat};
+use super::{Compression, OutputError, OutputFormat};
 use crate::data::{InputFile, RowNumbers};
 
 /// Blocks of fewer rows are gathered: a row group for each would make a file that is slow to read.
@@ -90,12 +90,13 @@ impl ColumnChunk {
 }
 
 impl ParquetEncoder {
-    pub(super) fn new(layout: &Layout) -> std::result::Result<Self, OutputError> {
+    /// Every column gets this compression, or the one that suits it.
+    pub(super) fn new(layout: &Layout, compression: Option<Compression>) -> std::result::Result<Self, OutputError> {
         let schema = binary_schema(layout);
         let refuse =
             |e: ParquetError| OutputError::UnsupportedColumn { format: OutputFormat::Parquet, cause: e.to_string() };
         let descr = Arc::new(ArrowSchemaConverter::new().convert(&schema).map_err(refuse)?);
-        let properties = Arc::new(properties(&descr, &schema));
+        let properties = Arc::new(properties(&descr, &schema, compression));
         // The factory is made from a file's writer, but keeps nothing of the file.
         let root = descr.root_schema_ptr();
         let nowhere = SerializedFileWriter::new(io::sink(), root, Arc::clone(&properties)).map_err(refuse)?;
@@ -212,9 +213,10 @@ impl Column {
 }
 
 /// How each column is written: see the module's description.
-fn properties(descr: &SchemaDescPtr, schema: &SchemaRef) -> WriterProperties {
+fn properties(descr: &SchemaDescPtr, schema: &SchemaRef, compression: Option<Compression>) -> WriterProperties {
+    let numbers = compression.unwrap_or(Compression::None).of_parquet();
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
+        .set_compression(compression.unwrap_or(Compression::Snappy).of_parquet())
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
     for leaf in descr.columns() {
@@ -223,11 +225,11 @@ fn properties(descr: &SchemaDescPtr, schema: &SchemaRef) -> WriterProperties {
             Type::FLOAT | Type::DOUBLE => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path.clone(), Encoding::PLAIN)
-                .set_column_compression(path, Compression::UNCOMPRESSED),
+                .set_column_compression(path, numbers),
             Type::INT32 | Type::INT64 => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
-                .set_column_compression(path, Compression::UNCOMPRESSED),
+                .set_column_compression(path, numbers),
             _ => builder,
         };
     }
@@ -274,6 +276,11 @@ impl ParquetWriter {
                 Ok(())
             }
         }
+    }
+
+    /// How many bytes have been written, and those that rows which wait take about.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.file.bytes_written() + self.gathered_bytes) as u64
     }
 
     /// Writes the footer and gives the file back.

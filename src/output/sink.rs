@@ -21,6 +21,11 @@ impl Sink {
         self.file.location()
     }
 
+    /// How many bytes were given to it.
+    pub(super) fn written(&self) -> u64 {
+        self.file.written() + self.waiting.len() as u64
+    }
+
     /// The file, with everything written to it.
     pub(super) fn into_file(mut self) -> io::Result<NewFile> {
         self.flush()?;

@@ -47,11 +47,20 @@ fn usual(name: &str, first: u64) -> Scored {
     scored(name, RowNumbers::From(first), batch(predictions, 3), kept)
 }
 
+/// The encoder of a form that nobody compressed.
+fn encoder(format: OutputFormat, layout: &Layout) -> Encoder {
+    Encoder::new(OutputForm { format, compression: None }, layout).unwrap()
+}
+
 /// Writes these blocks to a file and returns what it holds.
 fn write(format: OutputFormat, layout: &Layout, blocks: &[Scored]) -> (TempDir, File) {
+    write_form(OutputForm { format, compression: None }, layout, blocks)
+}
+
+fn write_form(form: OutputForm, layout: &Layout, blocks: &[Scored]) -> (TempDir, File) {
     let dir = TempDir::new();
     let folder = Folder::from(dir.path().to_owned());
-    let encoder = Encoder::new(format, layout).unwrap();
+    let encoder = Encoder::new(form, layout).unwrap();
     let mut writer = Writer::create(folder.create("out", Existing::Refuse).unwrap(), &encoder).unwrap();
     for block in blocks {
         let encoded = encoder.encode(block).unwrap();
@@ -138,6 +147,7 @@ fn kept_of_all_types() -> RecordBatch {
         vec![
             ("i8", Arc::new(Int8Array::from(vec![Some(-8), None]))),
             ("u64", Arc::new(UInt64Array::from(vec![u64::MAX, 0]))),
+            ("f16", arrow_cast::cast(&Float32Array::from(vec![Some(0.5), None]), &DataType::Float16).unwrap()),
             ("f64", Arc::new(Float64Array::from(vec![Some(0.1), None]))),
             ("bool", Arc::new(BooleanArray::from(vec![Some(true), Some(false)]))),
             ("large", Arc::new(LargeStringArray::from(vec![Some("l"), None]))),
@@ -172,17 +182,17 @@ fn all_types() -> Scored {
 fn every_type_has_a_text() {
     assert_eq!(
         text(OutputFormat::Txt, &[all_types()]),
-        "3,0.25,f,-8,18446744073709551615,0.1,true,l,a view of more than twelve bytes,2022-01-08,\
+        "3,0.25,f,-8,18446744073709551615,0.5,0.1,true,l,a view of more than twelve bytes,2022-01-08,\
          2023-11-14T22:13:20.123456,2023-11-14T22:13:20.123456Z,2023-11-15T00:13:20.123456+02:00,123.45,yes,\
          \"[1, ]\",\"[0.5, NaN]\",{x y: p},\n\
-         70,2e+300,f,,0,,false,,,,,,,,,,,{x y: },\n"
+         70,2e+300,f,,0,,,false,,,,,,,,,,,{x y: },\n"
     );
     let json = text(OutputFormat::JsonLines, &[all_types()]);
     let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         lines[0],
         serde_json::json!({
-            "row": 3, "y": 0.25, "file": "f", "i8": -8, "u64": u64::MAX, "f64": 0.1, "bool": true, "large": "l",
+            "row": 3, "y": 0.25, "file": "f", "i8": -8, "u64": u64::MAX, "f16": 0.5, "f64": 0.1, "bool": true, "large": "l",
             "view": "a view of more than twelve bytes", "date": "2022-01-08", "at": "2023-11-14T22:13:20.123456",
             "zoned": "2023-11-14T22:13:20.123456Z", "offset": "2023-11-15T00:13:20.123456+02:00", "dec": 123.45,
             "category": "yes", "list": [1, null], "fixed": [0.5, null], "point": {"x y": "p"}, "none": null
@@ -304,7 +314,7 @@ fn every_type_reads_back() {
     let mut other = block.clone();
     let category: DictionaryArray<Int8Type> = vec![Some("x"), Some("y")].into_iter().collect();
     let mut columns = other.kept.columns().to_vec();
-    columns[11] = Arc::new(category);
+    columns[12] = Arc::new(category);
     other.kept = RecordBatch::try_new(other.kept.schema(), columns).unwrap();
     let (_dir, file) = write(OutputFormat::Arrow, &layout, &[block, other]);
     let batches: Vec<_> = FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect();
@@ -361,16 +371,16 @@ fn columns_that_do_not_fit_are_refused() {
     let mut numbers = usual("a", 0);
     numbers.rows = RowNumbers::Listed(vec![1]);
     for (block, expected) in [(wrong, "0 kept columns"), (uneven, "3 predictions for 2"), (numbers, "1 row numbers")] {
-        let error = Encoder::new(OutputFormat::Txt, &layout).unwrap().encode(&block).unwrap_err().to_string();
+        let error = encoder(OutputFormat::Txt, &layout).encode(&block).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
     // A column that is text in one file and a list in another.
     let mut other = usual("b.csv", 0);
     other.kept =
         batch(vec![("id", Arc::new(StructArray::new_null(vec![Field::new("x", DataType::Utf8, true)].into(), 3)))], 3);
-    let error = Encoder::new(OutputFormat::Parquet, &layout).unwrap().encode(&other).unwrap_err().to_string();
+    let error = encoder(OutputFormat::Parquet, &layout).encode(&other).unwrap_err().to_string();
     assert!(error.contains("b.csv") && error.contains("\"id\""), "{error}");
-    assert!(Encoder::new(OutputFormat::Txt, &layout).unwrap().encode(&other).is_ok());
+    assert!(encoder(OutputFormat::Txt, &layout).encode(&other).is_ok());
     // Integers of another width are no reason to fail.
     let mut narrow = usual("b.csv", 0);
     narrow.predictions = batch(
@@ -381,7 +391,7 @@ fn columns_that_do_not_fit_are_refused() {
         ],
         3,
     );
-    assert!(Encoder::new(OutputFormat::Parquet, &layout).unwrap().encode(&narrow).is_ok());
+    assert!(encoder(OutputFormat::Parquet, &layout).encode(&narrow).is_ok());
 }
 
 #[test]
@@ -390,7 +400,7 @@ fn a_part_is_a_valid_file() {
     let folder = Folder::from(dir.path().to_owned());
     let block = large("a", RowNumbers::From(0), 20_000);
     for format in [OutputFormat::Txt, OutputFormat::Parquet, OutputFormat::Arrow] {
-        let encoder = Encoder::new(format, &layout_of(&block)).unwrap();
+        let encoder = encoder(format, &layout_of(&block));
         let mut writer = Writer::create(folder.create("out", Existing::Refuse).unwrap(), &encoder).unwrap();
         writer.write(encoder.encode(&block).unwrap()).unwrap();
         writer.write(encoder.encode(&large("b", RowNumbers::From(0), 10)).unwrap()).unwrap();
@@ -411,13 +421,80 @@ fn a_part_is_a_valid_file() {
 fn a_full_disk_is_told() {
     let block = large("a", RowNumbers::From(0), 20_000);
     for format in [OutputFormat::Txt, OutputFormat::Parquet, OutputFormat::Arrow] {
-        let encoder = Encoder::new(format, &layout_of(&block)).unwrap();
+        let encoder = encoder(format, &layout_of(&block));
         let file = NewFile::device("/dev/full").unwrap();
         let mut writer = Writer::create(file, &encoder).unwrap();
         let encoded = encoder.encode(&block).unwrap();
         let error = writer.write(encoded).and_then(|()| writer.commit().map(drop)).unwrap_err();
         assert!(matches!(error, OutputError::Storage(StorageError::DiskFull { .. })), "{format}: {error:?}");
     }
+}
+
+#[test]
+fn compressed_texts_are_the_plain_ones() {
+    let blocks = [usual("a.csv", 0), usual("b.csv", 0).slice(0, 0), usual("c.csv", 7)];
+    for format in [OutputFormat::Txt, OutputFormat::Csv, OutputFormat::JsonLines] {
+        for blocks in [&blocks[..], &[]] {
+            let layout = layout_of(&usual("", 0));
+            let (_dir, plain) = write(format, &layout, blocks);
+            let plain = std::io::read_to_string(plain).unwrap();
+            let gzip = OutputForm { format, compression: Some(Compression::Gzip) };
+            let (_dir, file) = write_form(gzip, &layout, blocks);
+            assert!(file.metadata().unwrap().len() > 0, "nothing is not a gzip file");
+            let text = std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap();
+            assert_eq!(text, plain, "{format}");
+            let zstd = OutputForm { format, compression: Some(Compression::Zstd) };
+            let (_dir, file) = write_form(zstd, &layout, blocks);
+            // All of it is in the first frame.
+            let frame = ::zstd::stream::read::Decoder::new(file).unwrap().single_frame();
+            assert_eq!(std::io::read_to_string(frame).unwrap(), plain, "{format}");
+        }
+    }
+}
+
+#[test]
+fn parquet_has_the_codec_that_was_asked_for() {
+    use ::parquet::basic::Compression as Codec;
+    let block = large("a.csv", RowNumbers::From(0), 20_000);
+    let layout = layout_of(&block);
+    let (_dir, file) = write(OutputFormat::Parquet, &layout, std::slice::from_ref(&block));
+    let expected = read_parquet(file);
+    for (compression, numbers, texts) in [
+        (None, "UNCOMPRESSED", "SNAPPY"),
+        (Some(Compression::None), "UNCOMPRESSED", "UNCOMPRESSED"),
+        (Some(Compression::Gzip), "GZIP", "GZIP"),
+        (Some(Compression::Zstd), "ZSTD", "ZSTD"),
+        (Some(Compression::Snappy), "SNAPPY", "SNAPPY"),
+        (Some(Compression::Lz4), "LZ4_RAW", "LZ4_RAW"),
+    ] {
+        let form = OutputForm { format: OutputFormat::Parquet, compression };
+        let (_dir, file) = write_form(form, &layout, std::slice::from_ref(&block));
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().unwrap()).unwrap();
+        let codec = |name: &str| -> Codec {
+            let columns = builder.metadata().row_group(0).columns();
+            columns.iter().find(|column| column.column_path().string() == name).unwrap().compression()
+        };
+        for (name, expected) in [("y", numbers), ("p", numbers), ("id", texts)] {
+            assert!(codec(name).to_string().starts_with(expected), "{compression:?} {name}: {}", codec(name));
+        }
+        assert_eq!(read_parquet(file), expected);
+    }
+}
+
+#[test]
+fn arrow_buffers_are_compressed_on_request() {
+    let block = large("a.csv", RowNumbers::From(0), 20_000);
+    let layout = layout_of(&block);
+    let mut sizes = Vec::new();
+    for compression in [None, Some(Compression::None), Some(Compression::Lz4), Some(Compression::Zstd)] {
+        let form = OutputForm { format: OutputFormat::Arrow, compression };
+        let (_dir, file) = write_form(form, &layout, std::slice::from_ref(&block));
+        sizes.push(file.metadata().unwrap().len());
+        let batches: Vec<_> = FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect();
+        let expected = super::arrow::batch(&layout, layout.schema(), &block).unwrap();
+        assert_eq!(concat_batches(layout.schema(), &batches).unwrap(), expected);
+    }
+    assert!(sizes[0] == sizes[1] && sizes[2] < sizes[1] / 3 * 2 && sizes[3] < sizes[1] / 3, "{sizes:?}");
 }
 
 #[test]

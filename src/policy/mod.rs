@@ -5,12 +5,14 @@
 mod duration;
 mod error_threshold;
 mod mini_batch_size;
+mod partition_size;
 mod retry;
 mod timeout;
 
 pub use duration::{format_duration, parse_duration};
 pub use error_threshold::{ErrorThreshold, Tally};
 pub use mini_batch_size::MiniBatchSize;
+pub use partition_size::PartitionSize;
 pub use retry::RetryPolicy;
 pub use timeout::{ProgressTimeout, StuckLimit, Timeout};
 

@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::engine::{Pool, PoolError, Watch};
 use crate::events::{Counts, Event, InputAccount, Status, Summary};
 use crate::input::{self, ColumnPlan, Found, InputError};
-use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer};
+use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer, split_name};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
 use crate::scorer::{self, ModelError};
 use crate::spec::{Job, Policies, PredictionsTo};
@@ -131,7 +131,11 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     let plan = Arc::new(ColumnPlan::new(scorer.needs(), &job.input, &listing)?);
     let scorer = background::explained(scorer, job, &plan)?;
     let (output_schema, engine) = (scorer.output_schema(), scorer.engine());
-    let encoder = Encoder::new(job.output.format, &Layout::new(&output_schema, &plan.kept_schema()))?;
+    let encoder = Encoder::new(job.output.form, &Layout::new(&output_schema, &plan.kept_schema()))?;
+    let encoder = Arc::new(match job.output.partition_size {
+        Some(size) => encoder.for_parts(size),
+        None => encoder,
+    });
     let (predictions, errors) = create_outputs(job, &encoder)?;
 
     let found = listing.found().clone();
@@ -182,24 +186,22 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
     Ok(conclude(job, input, engine, started.elapsed(), ended, on_event))
 }
 
-fn create_outputs(job: &Job, encoder: &Encoder) -> Result<(Writer, ErrorWriter), OutputError> {
+fn create_outputs(job: &Job, encoder: &Arc<Encoder>) -> Result<(Writer, ErrorWriter), OutputError> {
     let target = &job.output;
     let folder = job.stores.folder(&target.folder)?;
     let existing = if target.overwrite { Existing::Replace } else { Existing::Refuse };
-    let predictions = match target.predictions {
-        PredictionsTo::Folder => folder.create(&target.file_name, existing)?,
-        PredictionsTo::Stdout => NewFile::stdout(),
-        PredictionsTo::Nowhere => NewFile::discard(),
+    let (stem, extension) = split_name(&target.file_name).unwrap_or((&target.file_name, ""));
+    let predictions = match (target.predictions, target.partition_size) {
+        (PredictionsTo::Folder, Some(size)) => {
+            Writer::in_parts(folder.create_folder(&target.file_name, existing)?, encoder, size, extension)
+        }
+        (PredictionsTo::Folder, None) => Writer::create(folder.create(&target.file_name, existing)?, encoder)?,
+        (PredictionsTo::Stdout, _) => Writer::create(NewFile::stdout(), encoder)?,
+        (PredictionsTo::Nowhere, _) => Writer::create(NewFile::discard(), encoder)?,
     };
     // Error records of an earlier, failed try say nothing about this one.
-    let errors = folder.create(&errors_file_name(&target.file_name), Existing::Replace)?;
-    Ok((Writer::create(predictions, encoder)?, ErrorWriter::create(errors)))
-}
-
-/// `predictions.txt` has its error records in `predictions.errors.jsonl`.
-fn errors_file_name(predictions: &str) -> String {
-    let stem = predictions.rsplit_once('.').map_or(predictions, |(stem, _)| stem);
-    format!("{stem}.errors.jsonl")
+    let errors = folder.create(&format!("{stem}.errors.jsonl"), Existing::Replace)?;
+    Ok((predictions, ErrorWriter::create(errors)))
 }
 
 fn conclude(

@@ -24,7 +24,7 @@ pub struct Shared {
     pub listing: Mutex<Listing>,
     pub plan: Arc<ColumnPlan>,
     pub settings: InputSettings,
-    pub encoder: Encoder,
+    pub encoder: Arc<Encoder>,
     pub feed: Feed,
     pub watch: Watch<Piece>,
     pub messages: Sender<Message>,

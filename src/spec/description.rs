@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::input::{HEADERS, INPUT_FORMATS, name_of};
+use super::job_file::Scalar;
 use super::output::PredictionsTo;
 use super::resolve::Job;
 use crate::input::Keep;
-use crate::policy::ErrorThreshold;
+use crate::policy::{ErrorThreshold, PartitionSize};
 use crate::storage::Pointer;
 
 /// What a resolved job says of itself: for `--dry-run` and `job.json`.
@@ -55,6 +56,10 @@ pub struct JobDescription {
     pub progress_update_timeout: f64,
     pub output_path: String,
     pub output_file_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_compression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_partition_size: Option<Scalar>,
     pub overwrite: bool,
 }
 
@@ -113,6 +118,13 @@ impl Job {
                 PredictionsTo::Nowhere => "null:".to_owned(),
             },
             output_file_name: self.output.file_name.clone(),
+            output_compression: self.output.form.compression.map(|compression| compression.to_string()),
+            output_partition_size: self.output.partition_size.map(|size| match size {
+                PartitionSize::Records(records) => {
+                    records.try_into().map_or(Scalar::Text(size.to_string()), Scalar::Integer)
+                }
+                PartitionSize::Bytes(_) => Scalar::Text(size.to_string()),
+            }),
             overwrite: self.output.overwrite,
         }
     }

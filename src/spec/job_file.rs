@@ -74,6 +74,10 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_file_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_compression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_partition_size: Option<Scalar>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub overwrite: Option<bool>,
 }
 
@@ -176,6 +180,8 @@ impl JobSpec {
             progress_update_timeout: over.progress_update_timeout.or(self.progress_update_timeout),
             output_path: over.output_path.or(self.output_path),
             output_file_name: over.output_file_name.or(self.output_file_name),
+            output_compression: over.output_compression.or(self.output_compression),
+            output_partition_size: over.output_partition_size.or(self.output_partition_size),
             overwrite: over.overwrite.or(self.overwrite),
         }
     }

@@ -1,7 +1,8 @@
 use super::defaults;
 use super::job_file::JobSpec;
 use super::resolve::{ResolveError, value};
-use crate::output::OutputFormat;
+use crate::output::OutputForm;
+use crate::policy::PartitionSize;
 
 /// Where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +11,10 @@ pub struct OutputTarget {
     pub folder: String,
     /// Name of the predictions; error records are called `<stem>.errors.jsonl`.
     pub file_name: String,
-    /// By the extension of `file_name`.
-    pub format: OutputFormat,
+    /// By the extensions of `file_name`, and what was said about the compression.
+    pub form: OutputForm,
+    /// How large the parts are in which the predictions are written, if they are: into a folder called `file_name`.
+    pub partition_size: Option<PartitionSize>,
     /// Where the predictions themselves go.
     pub predictions: PredictionsTo,
     /// Whether an earlier output is replaced.
@@ -55,7 +58,19 @@ pub(super) fn output_target(job: &str, spec: &mut JobSpec) -> Result<OutputTarge
         let rule = "write a file name without folders; the folder is --output-path";
         return Err(value("output_file_name", &file_name, rule));
     }
-    let format =
-        OutputFormat::from_file_name(&file_name).map_err(|error| value("output_file_name", &file_name, error))?;
-    Ok(OutputTarget { folder, file_name, format, predictions, overwrite })
+    let mut form =
+        OutputForm::from_file_name(&file_name).map_err(|error| value("output_file_name", &file_name, error))?;
+    if let Some(text) = spec.output_compression.take() {
+        let compression = text.parse().and_then(|compression| form.compressed(compression));
+        form = compression.map_err(|rule| value("output_compression", &text, rule))?;
+    }
+    let partition_size = spec.output_partition_size.take().map(|size| size.to_string());
+    let partition_size = match (partition_size, predictions) {
+        (Some(text), PredictionsTo::Stdout | PredictionsTo::Nowhere) => {
+            let rule = "only predictions in a folder have parts; name one with --output-path, or leave it out";
+            return Err(value("output_partition_size", &text, rule));
+        }
+        (text, _) => text.map(|text| text.parse()).transpose()?,
+    };
+    Ok(OutputTarget { folder, file_name, form, partition_size, predictions, overwrite })
 }

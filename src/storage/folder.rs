@@ -3,8 +3,11 @@ use std::path::PathBuf;
 
 use super::StorageError;
 use super::local_file::LocalFile;
+use super::local_folder::LocalFolder;
 use super::new_file::NewFile;
+use super::new_folder::NewFolder;
 use super::place::RemotePlace;
+use super::remote_folder::RemoteFolder;
 use super::upload::Upload;
 
 /// What to do when a result's name is taken.
@@ -40,17 +43,32 @@ impl Folder {
 
     /// Begins a result. It is visible under `name` from its commit on.
     pub fn create(&self, name: &str, existing: Existing) -> Result<NewFile, StorageError> {
-        if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
-            return Err(StorageError::Unsupported {
-                object: format!("{name:?}"),
-                reason: "it is no name for a file; name the folder apart from it".into(),
-            });
-        }
+        check_name(name)?;
         match &self.0 {
             Place::Local(folder) => LocalFile::create(folder, name, existing).map(NewFile::local),
             Place::Remote(place) => Upload::create(place, name, existing).map(NewFile::upload),
         }
     }
+
+    /// Begins a result of many files in a folder `name`, where it is visible from its commit on. A folder of that name is
+    /// replaced only if it holds nothing but such a result.
+    pub fn create_folder(&self, name: &str, existing: Existing) -> Result<NewFolder, StorageError> {
+        check_name(name)?;
+        match &self.0 {
+            Place::Local(folder) => LocalFolder::create(folder, name, existing).map(NewFolder::local),
+            Place::Remote(place) => RemoteFolder::create(place, name, existing).map(NewFolder::remote),
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), StorageError> {
+    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        return Err(StorageError::Unsupported {
+            object: format!("{name:?}"),
+            reason: "it is no name for a file; name the folder apart from it".into(),
+        });
+    }
+    Ok(())
 }
 
 /// A prefix in a store.

@@ -3,6 +3,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::local_folder::replace;
 use super::{Existing, StorageError};
 
 /// Bytes after which the system is told to begin to write them to the disk.
@@ -112,7 +113,7 @@ impl LocalFile {
         let mut name = OsString::from(self.target.as_os_str());
         name.push(".partial");
         let kept = PathBuf::from(name);
-        fs::rename(&self.temporary, &kept).map_err(|e| StorageError::io(shown(&kept), "written", e))?;
+        replace(&self.temporary, &kept).map_err(|e| StorageError::io(shown(&kept), "written", e))?;
         self.settled = true;
         Ok(kept)
     }
@@ -184,7 +185,7 @@ fn begin_to_write_out(file: &File, part: std::ops::Range<u64>) {
 fn begin_to_write_out(_: &File, _: std::ops::Range<u64>) {}
 
 /// A rename lasts through a power cut only once its folder is on the disk too.
-fn sync_folder_of(path: &Path) -> Result<(), StorageError> {
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), StorageError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -196,7 +197,7 @@ fn sync_folder_of(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-fn folder_failure(folder: &Path, error: io::Error) -> StorageError {
+pub(super) fn folder_failure(folder: &Path, error: io::Error) -> StorageError {
     match error.kind() {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StorageError::Unsupported {
             object: shown(folder),
@@ -208,6 +209,6 @@ fn folder_failure(folder: &Path, error: io::Error) -> StorageError {
     }
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.display().to_string()
 }

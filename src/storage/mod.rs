@@ -2,8 +2,8 @@
 //!
 //! A [`Pointer`] says where data is, as the user wrote it; [`Stores`] knows what its names stand for and how stores are
 //! reached. [`Stores::list`] turns it into [`Entry`] values in a stable order, each with a [`Location`] that can be read. A
-//! [`Folder`] is a place for results; each [`NewFile`] in it appears under its name only when it is complete. Local files
-//! and object stores look alike from outside.
+//! [`Folder`] is a place for results; each [`NewFile`] in it appears under its name only when it is complete, and so does
+//! each [`NewFolder`] of files that belong together. Local files and object stores look alike from outside.
 //!
 //! This room knows nothing of formats, rows or jobs. It is the only home of `object_store` and of the runtime that store
 //! requests need; that runtime is started by the first remote location and never by a purely local run. No secret (a
@@ -21,12 +21,15 @@ mod found;
 mod http;
 mod listing;
 mod local_file;
+mod local_folder;
 mod location;
 mod new_file;
+mod new_folder;
 mod place;
 mod pointer;
 mod read_ahead;
 mod reader;
+mod remote_folder;
 mod remote_object;
 mod runtime;
 mod secrets;
@@ -43,6 +46,7 @@ pub use folder::{Existing, Folder};
 pub use listing::{Entries, Entry};
 pub use location::Location;
 pub use new_file::NewFile;
+pub use new_folder::NewFolder;
 pub use pointer::{Pointer, RemoteUrl};
 pub use remote_object::{Ranges, RemoteObject, Want};
 pub use secrets::scrub;

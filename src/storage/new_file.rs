@@ -101,6 +101,15 @@ impl NewFile {
         }
     }
 
+    /// The upload that it is, with everything sent, so that only its completion is left and little memory is held; `None`
+    /// for what is no upload.
+    pub(super) fn into_sealed_upload(self) -> Result<Option<Upload>, StorageError> {
+        match self.target {
+            Target::Upload(mut upload) => upload.seal().map(|()| Some(upload)),
+            Target::Local(_) | Target::Stdout(_) | Target::Discard => Ok(None),
+        }
+    }
+
     /// Keeps what was written of an unfinished result: a local file as `<name>.partial`, whose place is returned. An
     /// upload is given up, since a store has no room for unfinished objects.
     pub fn keep_partial(self) -> Result<Option<String>, StorageError> {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use object_store::ObjectStoreExt;
+use futures_util::TryStreamExt;
 use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::RemoteObject;
 use super::connect::{Client, Creating, Parts};
@@ -59,6 +60,14 @@ pub(in crate::storage) fn memory_place(objects: &[(&str, &[u8])], path: &str) ->
         path: object_store::path::Path::parse(path).unwrap(),
         is_prefix: path.ends_with('/'),
     }
+}
+
+/// The names of all objects of a place's store, sorted.
+pub(in crate::storage) fn memory_names(place: &RemotePlace) -> Vec<String> {
+    let listed = place.store().list(None).map_ok(|meta| meta.location.to_string());
+    let mut names: Vec<String> = wait(async move { listed.try_collect().await }).unwrap().unwrap();
+    names.sort();
+    names
 }
 
 pub(in crate::storage) fn memory_object(name: &str, content: &[u8]) -> RemoteObject {

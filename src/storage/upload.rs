@@ -59,6 +59,13 @@ struct Begun {
 impl Upload {
     /// Prepares the object `name` below `place`; when it may not be replaced, the store is asked whether it exists.
     pub(super) fn create(place: &RemotePlace, name: &str, existing: Existing) -> Result<Self, StorageError> {
+        let upload = Upload::part(place, name, existing)?;
+        upload.refuse_existing()?;
+        Ok(upload)
+    }
+
+    /// The same without a question: of a place of which is known what it holds.
+    pub(super) fn part(place: &RemotePlace, name: &str, existing: Existing) -> Result<Self, StorageError> {
         let path = place.child(name)?;
         let display = place.display(&path);
         let client = Arc::clone(&place.client);
@@ -68,9 +75,20 @@ impl Upload {
                 reason: "results cannot be written to a web server; name a folder or a store's URI".into(),
             });
         }
-        let upload = Upload { client, path, display, existing, id: unique(), buffer: Vec::new(), begun: None };
-        upload.refuse_existing()?;
-        Ok(upload)
+        Ok(Upload { client, path, display, existing, id: unique(), buffer: Vec::new(), begun: None })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sends everything, in parts even if it fits into one; only the completion is left to be done. What is empty is left
+    /// to the completion too, since not every store takes a part of nothing.
+    pub(super) fn seal(&mut self) -> Result<(), StorageError> {
+        if !self.buffer.is_empty() {
+            self.send_part(0)?;
+        }
+        Ok(())
     }
 
     pub(super) fn target(&self) -> &str {
@@ -88,13 +106,14 @@ impl Upload {
             bytes = later;
             // A full part is sent only when more follows, so that what fits into one is one request.
             if self.buffer.len() == PART && !bytes.is_empty() {
-                self.send_part()?;
+                self.send_part(IN_FLIGHT)?;
             }
         }
         Ok(())
     }
 
-    fn send_part(&mut self) -> Result<(), StorageError> {
+    /// Sends what is buffered; returns when no more than `waiting` parts are under way.
+    fn send_part(&mut self, waiting: usize) -> Result<(), StorageError> {
         let part = Bytes::from(std::mem::take(&mut self.buffer));
         let begun = self.begun.take();
         let client = Arc::clone(&self.client);
@@ -104,7 +123,7 @@ impl Upload {
                 Some(begun) => begun,
                 None => Begun::begin(&client, path, attributes).await?,
             };
-            match begun.send(part, IN_FLIGHT).await {
+            match begun.send(part, waiting).await {
                 Ok(()) => Ok(begun),
                 Err(error) => {
                     // The first failure is what the user needs; what the store keeps of the parts expires.
@@ -131,7 +150,12 @@ impl Upload {
         let result = match self.begun.take() {
             None => self.put(rest)?,
             Some(mut begun) => {
-                let sent = wait(async move { begun.send(rest, 0).await.map(|()| begun) })?;
+                let sent = wait(async move {
+                    match rest.is_empty() {
+                        true => begun.drain(0).await.map(|()| begun),
+                        false => begun.send(rest, 0).await.map(|()| begun),
+                    }
+                })?;
                 let begun = sent.map_err(|e| self.failed(&e))?;
                 if let Err(error) = self.refuse_existing() {
                     wait(async move { begun.abort().await })?.map_err(|e| self.failed(&e))?;
@@ -280,6 +304,11 @@ impl Begun {
         self.done.push(None);
         let (store, path, id) = (Arc::clone(&self.store), self.path.clone(), self.id.clone());
         self.under_way.spawn(async move { (index, store.put_part(&path, &id, index, part.into()).await) });
+        self.drain(waiting).await
+    }
+
+    /// Returns when no more than `waiting` parts are under way.
+    async fn drain(&mut self, waiting: usize) -> object_store::Result<()> {
         while self.under_way.len() > waiting {
             match self.under_way.join_next().await {
                 Some(Ok((index, result))) => self.done[index] = Some(result?),

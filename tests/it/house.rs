@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("events", &["data"]),
     ("scorer", &["data"]),
     ("input", &["storage", "data", "policy"]),
-    ("output", &["storage", "data"]),
+    ("output", &["storage", "data", "policy"]),
     ("spec", &["policy", "storage", "input", "output", "scorer"]),
     ("engine", &["scorer", "policy", "data"]),
     ("run", &["policy", "data", "storage", "events", "scorer", "input", "output", "spec", "engine"]),
@@ -44,7 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Outside dependencies with one home.
+/// Outside dependencies with one home, or with two for what is read and written.
 const HOMES: &[(&str, &str)] = &[
     ("rayon", "engine/pool.rs"),
     ("clap", "cli/"),
@@ -59,8 +59,8 @@ const HOMES: &[(&str, &str)] = &[
     ("object_store", "storage/"),
     ("rusqlite", "workspace/"),
     ("sqlparser", "input/filter/parse.rs"),
-    ("flate2", "input/"),
-    ("zstd", "input/"),
+    ("flate2", "input/ output/"),
+    ("zstd", "input/ output/"),
 ];
 
 const MOST_LINES: usize = 400;
@@ -216,7 +216,7 @@ fn outside_dependencies_live_in_one_place() {
             .map(|source| source.path.as_str())
             .collect();
         assert!(!users.is_empty(), "nothing uses {dependency}: take it out of this test and of Cargo.toml");
-        let strays: Vec<_> = users.iter().filter(|path| !path.starts_with(home)).collect();
+        let strays: Vec<_> = users.iter().filter(|path| !home.split(' ').any(|home| path.starts_with(home))).collect();
         assert!(strays.is_empty(), "{dependency} belongs into {home} alone, and is used in {strays:?}");
     }
 }

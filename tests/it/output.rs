@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Scene, Table, assert_same};
+use crate::support::{Run, Scene, Table, assert_same, rows_csv};
 
 const FORMS: [&str; 5] = ["txt", "csv", "jsonl", "parquet", "arrow"];
 
@@ -244,4 +244,177 @@ fn a_name_that_is_no_file_name_is_refused() {
         scene.scripted("", 3).named(name).exits(2).says(&[name]);
     }
     assert!(!scene.exists("out"));
+}
+
+/// A run over two files of 2,500 and 1,500 rows, of which the rows 7 and 2,400 fail, if they are there.
+fn two_files<'a>(scene: &'a Scene, name: &str) -> Run<'a> {
+    scene.write("model.scripted", "fail_rows: 7, 2400");
+    scene.write("in/a.csv", rows_csv("a", 2500));
+    scene.write("in/b.csv", rows_csv("b", 1500));
+    let run = scene.run().model("model.scripted").input("in").args(&["--keep", "id"]);
+    run.mini_batch_size("50").named(name)
+}
+
+#[test]
+fn parts_hold_what_one_file_would() {
+    let scene = Scene::new();
+    let whole = two_files(&scene, "p.csv").to("whole").ok();
+    for form in ["txt", "csv", "jsonl", "parquet", "arrow", "csv.gz", "jsonl.zst"] {
+        for (size, parts) in [("1000", 4), ("3997", 1), ("1", 3997), ("1GB", 1)] {
+            if size == "1" && form != "csv" {
+                continue;
+            }
+            let name = format!("p.{form}");
+            let to = format!("{form}-{size}");
+            let ended = two_files(&scene, &name).to(&to).args(&["--output-partition-size", size]).ok();
+            assert_eq!(ended.predictions().rows, whole.predictions().rows, "{form} {size}");
+            assert_eq!(ended.result("predictions"), format!("{to}/{name}").as_str());
+            assert_eq!(ended.stdout, format!("{to}/{name}\n"));
+            assert_eq!(scene.names(&to).len(), 3, "nothing hidden is left");
+            let names = scene.names(&format!("{to}/{name}"));
+            assert_eq!((names.len(), names[0].as_str()), (parts + 1, "_manifest.json"));
+            assert_eq!(names[parts], format!("part-{:05}.{form}", parts - 1));
+            let manifest: Value = serde_json::from_str(&scene.read(&format!("{to}/{name}/_manifest.json"))).unwrap();
+            assert_eq!(manifest["rows"], 3997);
+            let mut bytes = 0;
+            for (part, name) in manifest["parts"].as_array().unwrap().iter().zip(&names[1..]) {
+                assert_eq!(part["name"], name.as_str());
+                let path = scene.path(&to).join(format!("p.{form}")).join(name);
+                assert_eq!(part["bytes"], fs::metadata(&path).unwrap().len());
+                bytes += part["bytes"].as_u64().unwrap();
+                let table = Table::read(&path);
+                assert_eq!(part["rows"], table.len());
+                let place = |row: &[String]| serde_json::json!({"file": row[2], "row": row[0].parse::<u64>().unwrap()});
+                assert_eq!(part["first"], place(&table.rows[0]));
+                assert_eq!(part["last"], place(&table.rows[table.len() - 1]));
+            }
+            assert_eq!(manifest["bytes"], bytes);
+        }
+    }
+}
+
+#[test]
+fn parts_of_bytes_are_not_much_larger() {
+    let scene = Scene::new();
+    scene.scripted("", 200_000).args(&["--output-partition-size", "1MB", "--mini-batch-size", "1000"]).ok();
+    let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv/_manifest.json")).unwrap();
+    let parts = manifest["parts"].as_array().unwrap();
+    assert!(parts.len() > 1, "{manifest}");
+    let (last, full) = parts.split_last().unwrap();
+    assert!(full.iter().all(|part| part["bytes"].as_u64().unwrap() >= 1 << 20), "{manifest}");
+    assert!(last["rows"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn an_empty_output_has_one_empty_part() {
+    for (form, table) in [("csv", "row,prediction,file\n"), ("txt", ""), ("jsonl", "")] {
+        let scene = Scene::new();
+        let name = format!("p.{form}");
+        scene.scripted("", 0).named(&name).args(&["--output-partition-size", "10"]).ok();
+        assert_eq!(scene.names(&format!("out/{name}")), ["_manifest.json", &format!("part-00000.{form}")]);
+        assert_eq!(scene.read(&format!("out/{name}/part-00000.{form}")), table);
+    }
+    let scene = Scene::new();
+    let ended = scene.scripted("", 0).named("p.parquet").args(&["--output-partition-size", "10"]).ok();
+    assert_eq!(ended.predictions().columns, ["row", "prediction", "file"]);
+}
+
+#[test]
+fn parts_are_replaced_only_on_request() {
+    let scene = Scene::new();
+    let run = |rows, size| scene.scripted("", rows).args(&["--output-partition-size", size]);
+    run(5, "2").ok();
+    run(5, "2").exits(6).says(&["out/predictions.csv", "already exists", "--overwrite"]);
+    assert_eq!(scene.names("out/predictions.csv").len(), 4);
+    assert_eq!(run(3, "2").arg("--overwrite").ok().predictions().len(), 3);
+    assert_eq!(scene.names("out/predictions.csv"), ["_manifest.json", "part-00000.csv", "part-00001.csv"]);
+    // Neither kind is mistaken for the other.
+    scene.scripted("", 3).arg("--overwrite").exits(6).says(&["out/predictions.csv", "is a folder"]);
+    scene.write("out/predictions.csv/notes.txt", "mine");
+    run(3, "2").arg("--overwrite").exits(6).says(&["notes.txt", "no part of an output"]);
+    assert_eq!(scene.names("out/predictions.csv").len(), 4);
+    scene.scripted("", 3).to("file").ok();
+    run(3, "2").to("file").exits(6);
+    assert_eq!(run(3, "2").to("file").arg("--overwrite").ok().predictions().len(), 3);
+}
+
+#[test]
+fn parts_of_a_failed_run_are_kept_under_another_name() {
+    for form in ["csv", "parquet", "jsonl.zst"] {
+        let scene = Scene::new();
+        let name = format!("p.{form}");
+        for _ in 0..2 {
+            let run = scene.scripted("fail_rows: 2", 3).mini_batch_size("1").named(&name);
+            let run = run.args(&["--error-threshold", "0", "--workers", "1", "--output-partition-size", "1"]);
+            let ended = run.exits(5);
+            assert_eq!(ended.predictions().len(), 2, "{ended}");
+            assert_eq!(ended.result("partial_predictions"), format!("out/{name}.partial").as_str());
+            assert_eq!(scene.names(&format!("out/{name}.partial")).len(), 2, "no manifest");
+            assert!(!scene.exists(&format!("out/{name}")));
+        }
+    }
+}
+
+#[test]
+fn parts_are_an_input() {
+    let scene = Scene::new();
+    scene.scripted("", 10).args(&["--output-partition-size", "3"]).ok();
+    let run = scene.run().model("model.scripted").input("out/predictions.csv").args(&["--features", "row"]).to("again");
+    assert_eq!(run.ok().counts(), (10, 10, 0));
+}
+
+#[test]
+fn only_a_folder_has_parts() {
+    let scene = Scene::new();
+    for to in ["-", "null:"] {
+        let run = scene.scripted("", 3).to(to).args(&["--output-partition-size", "2"]);
+        run.exits(2).says(&["output_partition_size", "--output-path"]);
+    }
+    for size in ["0", "-1", "2.5MB", "some"] {
+        scene.scripted("", 3).args(&["--output-partition-size", size]).exits(2).says(&[size, "256MB"]);
+    }
+}
+
+#[test]
+fn compressed_texts_hold_the_same() {
+    let scene = Scene::new();
+    for form in ["txt", "csv", "jsonl"] {
+        let plain = two_files(&scene, &format!("p.{form}")).to(form).ok();
+        for around in ["gz", "zst"] {
+            let name = format!("p.{form}.{around}");
+            let ended = two_files(&scene, &name).to(&format!("{form}.{around}")).ok();
+            assert_eq!(ended.predictions(), plain.predictions(), "{name}");
+            assert_eq!(ended.result("errors"), format!("{form}.{around}/p.errors.jsonl").as_str());
+            assert_eq!(ended.failed_rows(), plain.failed_rows());
+        }
+    }
+}
+
+#[test]
+fn the_compression_is_asked_for_by_its_name() {
+    let scene = Scene::new();
+    let plain = two_files(&scene, "p.csv").to("plain").ok();
+    for (form, codecs) in [
+        ("parquet", &["none", "gzip", "zstd", "snappy", "lz4"][..]),
+        ("arrow", &["none", "zstd", "lz4"]),
+        ("csv.gz", &["gzip"]),
+        ("csv.zst", &["zstd"]),
+        ("csv", &["none"]),
+    ] {
+        for codec in codecs {
+            let run = two_files(&scene, &format!("p.{form}")).to(&format!("{form}-{codec}"));
+            let ended = run.args(&["--output-compression", codec]).ok();
+            assert_eq!(ended.predictions().rows, plain.predictions().rows, "{form} {codec}");
+        }
+    }
+    for (form, codec, says) in [
+        ("csv", "gzip", "end it in .gz"),
+        ("csv.gz", "zstd", "end it in .zst"),
+        ("arrow", "gzip", "lz4, zstd or none"),
+        ("parquet", "brotli", "none, gzip, zstd, snappy or lz4"),
+    ] {
+        let run = two_files(&scene, &format!("p.{form}")).to("refused").args(&["--output-compression", codec]);
+        run.exits(2).says(&["output_compression", says]);
+    }
+    scene.scripted("", 1).named("p.parquet.gz").exits(2).says(&["p.parquet.gz", "leave .gz out"]);
 }

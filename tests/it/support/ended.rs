@@ -57,8 +57,8 @@ impl Ended {
             (Some("standard output"), _) if name.ends_with(".csv") => Some(Table::csv(&self.stdout)),
             (Some("standard output"), _) if name.ends_with(".jsonl") => Some(Table::json_lines(&self.stdout)),
             (Some("standard output"), _) if name.ends_with(".txt") => Some(Table::txt(&self.stdout)),
-            (Some(text), _) if scene.path(text).is_file() => Some(Table::read(&scene.path(text))),
-            (None, Some(path)) if path.is_file() => Some(Table::read(&path)),
+            (Some(text), _) if scene.path(text).exists() => Some(Table::read(&scene.path(text))),
+            (None, Some(path)) if path.exists() => Some(Table::read(&path)),
             _ => None,
         };
         if let Some(path) = place("errors").filter(|path| path.is_file()) {

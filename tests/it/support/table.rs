@@ -15,14 +15,27 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Reads a file of predictions by its extension; `.partial` is looked through.
+    /// Reads predictions by the extension of their name: a file, or the parts of a folder. `.partial` is looked through.
     pub(crate) fn read(path: &Path) -> Table {
+        if path.is_dir() {
+            return Table::parts(path);
+        }
         let name = path.file_name().unwrap().to_str().unwrap();
         let name = name.strip_suffix(".partial").unwrap_or(name);
-        match name.rsplit_once('.').unwrap().1 {
-            "txt" => Table::txt(&std::fs::read_to_string(path).unwrap()),
-            "csv" => Table::csv(&std::fs::read_to_string(path).unwrap()),
-            "jsonl" => Table::json_lines(&std::fs::read_to_string(path).unwrap()),
+        let text = || {
+            let bytes = std::fs::read(path).unwrap();
+            let plain = match name.rsplit_once('.').unwrap().1 {
+                "gz" => std::io::read_to_string(flate2::read::MultiGzDecoder::new(&bytes[..])).unwrap().into_bytes(),
+                "zst" => zstd::decode_all(&bytes[..]).unwrap(),
+                _ => bytes,
+            };
+            String::from_utf8(plain).unwrap()
+        };
+        let inner = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(name);
+        match inner.rsplit_once('.').unwrap().1 {
+            "txt" => Table::txt(&text()),
+            "csv" => Table::csv(&text()),
+            "jsonl" => Table::json_lines(&text()),
             "parquet" => {
                 let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
                 let columns = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -35,6 +48,20 @@ impl Table {
             }
             other => panic!("no reader for .{other}"),
         }
+    }
+
+    /// The parts of a folder in the order of their names, which have the same columns.
+    fn parts(folder: &Path) -> Table {
+        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('_'));
+        paths.sort();
+        let mut whole = Table::default();
+        for table in paths.iter().map(|path| Table::read(path)) {
+            assert!(whole.rows.is_empty() || whole.columns == table.columns, "{folder:?}");
+            whole.columns = table.columns;
+            whole.rows.extend(table.rows);
+        }
+        whole
     }
 
     /// Comma-separated text with a header.
