@@ -1,8 +1,9 @@
-"""Score a Parquet file with an ONNX classifier, with Ray Data.
+"""Score Parquet or CSV with an ONNX model, with Ray Data.
 
 As its documentation shows it: an actor for each core holds a session of onnxruntime with
-one thread, batches go through it with map_batches, and write_csv writes a folder of files.
-Actors claim half a core, so that reading and writing go on beside them.
+one thread, batches go through it with map_batches, and a folder of files is written,
+Parquet if it is called so, else CSV. Actors claim half a core, so that reading and
+writing go on beside them.
 
 It prints the seconds from reading to the last file, without imports and the start of Ray.
 """
@@ -13,35 +14,27 @@ import shutil
 import time
 
 import numpy as np
-import onnxruntime
+import pyarrow as pa
+import pyarrow.csv
 import ray
+
+import predictions
 
 
 class Scorer:
     def __init__(self, model):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        # It would warn of each batch that the model's declared shapes are wrong.
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
-        self.input = self.session.get_inputs()[0].name
+        self.session = predictions.session(model, threads=1)
+        self.names = predictions.names(self.session)
 
     def __call__(self, batch):
         values = np.column_stack(list(batch.values()))
-        label, probabilities = self.session.run(None, {self.input: values})
-        return {
-            "label": label,
-            "probability_0": probabilities[:, 0],
-            "probability_1": probabilities[:, 1],
-        }
+        return dict(zip(self.names, predictions.predict(self.session, values)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
-    parser.add_argument("data")
+    parser.add_argument("data", help="a file, or a folder of Parquet files")
     parser.add_argument("output", help="a folder, which is replaced")
     parser.add_argument("--batch-size", type=int, default=65_536)
     parser.add_argument("--rows", type=int, help="only so many; all unless told")
@@ -58,7 +51,7 @@ def main():
     )
     ray.data.DataContext.get_current().enable_progress_bars = False
     started = time.perf_counter()
-    rows = ray.data.read_parquet(args.data)
+    rows = read(args.data)
     if args.rows:
         rows = rows.limit(args.rows)
     scored = rows.map_batches(
@@ -68,10 +61,24 @@ def main():
         compute=ray.data.ActorPoolStrategy(size=cores),
         num_cpus=0.5,
     )
-    scored.write_csv(os.path.abspath(args.output))
+    output = os.path.abspath(args.output)
+    if output.endswith(".parquet"):
+        scored.write_parquet(output)
+    else:
+        scored.write_csv(output)
     seconds = time.perf_counter() - started
     print(seconds)
     ray.shutdown()
+
+
+def read(data):
+    if not data.endswith(".csv"):
+        return ray.data.read_parquet(data)
+    with open(data) as file:
+        types = dict.fromkeys(file.readline().strip().split(","), pa.float32())
+    return ray.data.read_csv(
+        data, convert_options=pa.csv.ConvertOptions(column_types=types)
+    )
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ fn watch(child: Child) -> Result<(std::process::Output, f64)> {
 }
 
 /// CPU seconds of all children that have ended: `cutime` and `cstime` of proc_pid_stat(5), in ticks of 10 ms.
-fn cpu_of_children() -> Result<f64> {
+pub(crate) fn cpu_of_children() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The command's name, in parentheses, may hold blanks; the third field follows it.
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
