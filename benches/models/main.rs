@@ -23,6 +23,8 @@ mod rates;
 #[expect(dead_code, reason = "made for the other bench")]
 mod series;
 mod table;
+#[path = "../run/virtual_env.rs"]
+mod virtual_env;
 
 use std::error::Error;
 use std::io::Write;
@@ -60,15 +62,7 @@ impl Bench {
 
     /// The library of ONNX Runtime in the peers' Python packages.
     fn onnxruntime(&self) -> Result<PathBuf> {
-        let packages = self.data.with_file_name("peers-venv/lib");
-        let library = |folder: PathBuf| {
-            let files = std::fs::read_dir(folder.join("site-packages/onnxruntime/capi")).ok()?;
-            let is_library = |path: &PathBuf| path.to_string_lossy().contains("/libonnxruntime.so");
-            files.filter_map(|file| Some(file.ok()?.path())).find(is_library)
-        };
-        let folders = std::fs::read_dir(&packages)?.filter_map(|folder| Some(folder.ok()?.path()));
-        let found = folders.filter_map(library).next();
-        Ok(found.ok_or_else(|| format!("there is no libonnxruntime.so below {}", packages.display()))?)
+        virtual_env::onnxruntime(&self.data)
     }
 
     /// One of the scripts in `benches/peers`, ready to be started.

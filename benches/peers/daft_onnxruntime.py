@@ -7,7 +7,6 @@ this job longer. It writes a folder of files, Parquet if the folder is called so
 """
 
 import argparse
-import os
 
 import daft
 import numpy as np
@@ -25,7 +24,6 @@ def main():
     parser.add_argument("--batch-size", type=int, default=16_384)
     args = parser.parse_args()
 
-    os.environ.setdefault("DAFT_PROGRESS_BAR", "0")
     names = predictions.names(predictions.session(args.model))
     types = {n: DataType.int64() if n == "label" else DataType.float32() for n in names}
 
@@ -38,12 +36,13 @@ def main():
             return_dtype=DataType.struct(types), unnest=True, batch_size=args.batch_size
         )
         def score(self, *columns):
-            values = np.column_stack([column.to_arrow().to_numpy() for column in columns])
+            values = np.column_stack([c.to_arrow().to_numpy() for c in columns])
             scored = predictions.predict(self.session, values)
             return pa.StructArray.from_arrays([pa.array(c) for c in scored], names)
 
     rows = read(args.data)
-    scored = rows.select(Scorer(args.model).score(*(rows[n] for n in rows.column_names)))
+    columns = [rows[name] for name in rows.column_names]
+    scored = rows.select(Scorer(args.model).score(*columns))
     if args.output.endswith(".parquet"):
         scored.write_parquet(args.output)
     else:
@@ -55,7 +54,8 @@ def read(data):
         return daft.read_parquet(data)
     with open(data) as file:
         columns = file.readline().strip().split(",")
-    return daft.read_csv(data, infer_schema=False, schema=dict.fromkeys(columns, DataType.float32()))
+    schema = dict.fromkeys(columns, DataType.float32())
+    return daft.read_csv(data, infer_schema=False, schema=schema)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Make the network of the peers' job: a table of 32 columns through layers of 128, 128 and 1, with random weights.
+"""Make the network of the peers' job: 32 columns through layers of 128, 128 and 1.
+
+Its weights are random, from a fixed seed.
 
     make_mlp.py FILE
 """

@@ -7,6 +7,7 @@ must have its ZipMap: MLflow takes only one value for each row from an output.
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,7 +32,14 @@ def pack(model, folder):
     import mlflow.onnx
     import onnx
 
-    mlflow.onnx.save_model(onnx.load(model), folder, pip_requirements=["onnxruntime"])
+    # What is interrupted does not bear the folder's name.
+    unfinished = folder.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    # Or it would run the model to find out what packages it needs.
+    mlflow.onnx.save_model(
+        onnx.load(model), unfinished, pip_requirements=["onnxruntime"]
+    )
+    unfinished.rename(folder)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ def main():
     session = predictions.session(args.model)
     width = session.get_inputs()[0].shape[1]
     values = np.empty((args.batch_size, width), dtype=np.float32)
-    types = [pa.int64() if name == "label" else pa.float32() for name in predictions.names(session)]
-    schema = pa.schema([("row", pa.int64()), *zip(predictions.names(session), types)])
+    names = predictions.names(session)
+    types = [pa.int64() if name == "label" else pa.float32() for name in names]
+    schema = pa.schema([("row", pa.int64()), *zip(names, types)])
     row = 0
     started = time.perf_counter(), time.process_time()
     with writer(args.output, schema) as out:
@@ -44,8 +45,9 @@ def main():
             count = batch.num_rows
             for index, column in enumerate(batch.columns):
                 values[:count, index] = column.to_numpy()
-            columns = [np.arange(row, row + count), *predictions.predict(session, values[:count])]
-            out.write_batch(pa.record_batch([pa.array(c) for c in columns], schema=schema))
+            scored = predictions.predict(session, values[:count])
+            columns = [pa.array(c) for c in (np.arange(row, row + count), *scored)]
+            out.write_batch(pa.record_batch(columns, schema=schema))
             row += count
             if args.rows and row >= args.rows:
                 break

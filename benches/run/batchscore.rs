@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,13 +16,25 @@ pub(crate) enum Output {
 
 /// Runs a job of the program under test and reads what its `job.json` says.
 pub(crate) fn run(bench: &Bench, model: &str, input: &Path, mini_batch_size: usize, output: Output) -> Result<Run> {
+    run_with(bench, &bench.model(model), input, mini_batch_size, output, &[])
+}
+
+/// The same with a model from anywhere and with more arguments.
+pub(crate) fn run_with(
+    bench: &Bench,
+    model: &Path,
+    input: &Path,
+    mini_batch_size: usize,
+    output: Output,
+    more: &[&OsStr],
+) -> Result<Run> {
     let (path, file_name) = match output {
         Output::Nowhere => ("null:", "predictions.txt"),
         Output::File(name) => ("outputs/bench", name),
     };
     let mut command = Command::new(env!("CARGO_BIN_EXE_batchscore"));
     command.current_dir(&bench.data).args(["run", "--name", "bench", "--quiet"]);
-    command.arg("--model").arg(bench.model(model)).arg("--input-path").arg(input);
+    command.arg("--model").arg(model).arg("--input-path").arg(input).args(more);
     command.args(["--workers", &WORKERS.to_string(), "--mini-batch-size", &mini_batch_size.to_string()]);
     command.args(["--output-path", path, "--output-file-name", file_name]);
     // Replacing a large file costs time that a first run of a job does not take.

@@ -31,7 +31,7 @@ impl Layout {
         }
     }
 
-    fn properties(self) -> WriterPropertiesBuilder {
+    pub(crate) fn properties(self) -> WriterPropertiesBuilder {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
         match self {
             Layout::Plain => properties.set_dictionary_enabled(false).set_max_row_group_row_count(Some(131_072)),
@@ -122,7 +122,7 @@ pub(crate) struct Normal {
 }
 
 impl Normal {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Normal { state: 20_240_517, spare: None }
     }
 

@@ -21,12 +21,17 @@ pub(crate) struct Series {
     pub(crate) runs: Vec<Run>,
 }
 
-/// Runs all variants once to warm up and then `rounds` times in turn, every other round backwards.
+/// Runs all variants once to warm up and then `rounds` times in turn.
 pub(crate) fn alternate(rounds: usize, variants: &[Variant<'_>]) -> Result<Vec<Series>> {
-    let mut all: Vec<_> = variants.iter().map(|v| Series { name: v.name.clone(), runs: Vec::new() }).collect();
     for variant in variants {
         (variant.run)()?;
     }
+    in_turn(rounds, variants)
+}
+
+/// Runs all variants `rounds` times in turn, every other round backwards.
+pub(crate) fn in_turn(rounds: usize, variants: &[Variant<'_>]) -> Result<Vec<Series>> {
+    let mut all: Vec<_> = variants.iter().map(|v| Series { name: v.name.clone(), runs: Vec::new() }).collect();
     for round in 0..rounds {
         for turn in 0..variants.len() {
             let index = if round % 2 == 0 { turn } else { variants.len() - 1 - turn };
@@ -43,7 +48,12 @@ impl Series {
 
     /// How many times as long as `other` this took, round by round.
     pub(crate) fn times(&self, other: &Series) -> Spread {
-        Spread::of(self.runs.iter().zip(&other.runs).map(|(this, other)| this.seconds / other.seconds))
+        self.ratio(other, |run| run.seconds)
+    }
+
+    /// A figure of this in relation to that of `other`, round by round.
+    pub(crate) fn ratio(&self, other: &Series, figure: impl Fn(&Run) -> f64) -> Spread {
+        Spread::of(self.runs.iter().zip(&other.runs).map(|(this, other)| figure(this) / figure(other)))
     }
 
     /// The one with the smallest median time.

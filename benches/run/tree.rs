@@ -55,7 +55,8 @@ pub(crate) fn run(command: &mut Command) -> Result<Run> {
     Ok(Run { seconds, cpu_seconds, peak_mb: tree.peak_kib as f64 * 1024.0 / 1e6, mini_batches_per_second: f64::NAN })
 }
 
-/// A process, its children, theirs, and so on, also after their parents have ended.
+/// A process, its children, theirs, and so on, also after their parents have ended: but not one whose parent ended before
+/// the two were seen together.
 struct Tree {
     /// CPU time when last seen, in ticks of 10 ms, of all that have ever been there.
     members: BTreeMap<u32, u64>,
