@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::chunk_source::TAIL_BYTES;
 use super::format::compression_suffix;
 use super::partitions::{PathColumn, PathColumns};
+use super::reading::FilterReading;
 use super::{InputError, InputFormat, InputSettings, snapshot};
 use crate::data::InputFile;
 use crate::storage::{Entries, Entry, Location, Pointer, RegisteredData, Stores, Want};
@@ -55,7 +56,7 @@ impl ListedFile {
 /// The files of the input in the order of the results: by pointer as they were given, and below each pointer by the bytes
 /// of their names. A long input is listed while it is read.
 pub struct Listing {
-    format: Option<InputFormat>,
+    settings: InputSettings,
     pending: VecDeque<Pending>,
     /// Files that are listed and not taken; `None` are those taken out of their turn. The first has the number `first`.
     window: VecDeque<Option<ListedFile>>,
@@ -97,7 +98,7 @@ pub struct Found {
 pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> Result<Listing, InputError> {
     settings.check()?;
     let mut listing = Listing {
-        format: settings.format,
+        settings: settings.clone(),
         pending: VecDeque::new(),
         window: VecDeque::new(),
         first: 0,
@@ -141,12 +142,15 @@ impl Listing {
 
     /// Takes a file by its number; nothing behind the last one. The files behind it are fetched ahead.
     pub fn take(&mut self, index: usize) -> Result<Option<ListedFile>, InputError> {
-        self.extend_to(index + FILES_AHEAD)?;
+        // What lies behind a limit is not even asked for.
+        let ahead = if self.settings.limit.is_some() { 0 } else { FILES_AHEAD };
+        self.extend_to(index + ahead)?;
         self.fetched = self.fetched.max(index + 1);
-        while self.fetched <= index + FILES_AHEAD
+        while self.fetched <= index + ahead
             && let Some(next) = self.window.get(self.fetched.saturating_sub(self.first))
         {
-            next.iter().for_each(ListedFile::fetch_ahead);
+            let wanted = next.iter().filter(|file| !FilterReading::passes_over(file, &self.settings));
+            wanted.for_each(ListedFile::fetch_ahead);
             self.fetched += 1;
         }
         let file = index.checked_sub(self.first).and_then(|place| self.window.get_mut(place)).and_then(Option::take);
@@ -197,7 +201,7 @@ impl Listing {
     }
 
     fn add(&mut self, entry: Entry) -> Result<(), InputError> {
-        let Some(format) = self.format.or_else(|| InputFormat::from_name(&entry.name)) else {
+        let Some(format) = self.settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {
             if self.pending.front().is_some_and(|pending| pending.is_file) {
                 return Err(InputError::UnknownFormat { name: entry.name });
             }

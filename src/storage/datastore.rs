@@ -93,7 +93,7 @@ pub(super) fn after<'a>(path: &'a str, word: &str) -> Option<(&'a str, &'a str)>
 
 impl fmt::Display for DatastorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "azureml://datastores/{}/paths/{}", self.datastore, scrub(&self.path))
+        f.write_str(&scrub(&format!("azureml://datastores/{}/paths/{}", self.datastore, self.path)))
     }
 }
 

@@ -9,6 +9,10 @@ use super::secrets::{one_line, scrub};
 /// What stores call the absence of a bucket or container.
 const NO_CONTAINER: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
 
+/// What follows the name of something in a bucket or container that does not exist.
+const NO_CONTAINER_HINT: &str =
+    ": the store has no such bucket or container; check its name, and the account, region or endpoint";
+
 /// Where a machine in a cloud asks for its own credentials; elsewhere nobody answers.
 const MACHINE_CREDENTIALS: [&str; 2] = ["169.254.169.254", "metadata.google.internal"];
 
@@ -17,7 +21,7 @@ pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: 
     match error {
         object_store::Error::NotFound { source, .. } => {
             let text = source.to_string();
-            let hint = if NO_CONTAINER.iter().any(|code| text.contains(code)) { kind.no_container() } else { "" };
+            let hint = if NO_CONTAINER.iter().any(|code| text.contains(code)) { NO_CONTAINER_HINT } else { "" };
             StorageError::Missing { object: object.to_owned(), hint: hint.to_owned() }
         }
         object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } if done == "written" => {
@@ -31,7 +35,7 @@ pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: 
         _ => {
             let text = chain(error);
             if NO_CONTAINER.iter().any(|code| text.contains(code)) {
-                return StorageError::Missing { object: object.to_owned(), hint: kind.no_container().to_owned() };
+                return StorageError::Missing { object: object.to_owned(), hint: NO_CONTAINER_HINT.to_owned() };
             }
             let refused = matches!(
                 error,
@@ -147,15 +151,6 @@ fn remedy(kind: StoreKind, refused: bool, cause: &str) -> String {
 }
 
 impl StoreKind {
-    fn no_container(self) -> &'static str {
-        match self {
-            StoreKind::Azure => ": the account has no such container; check its name",
-            StoreKind::S3 | StoreKind::Google | StoreKind::Web => {
-                ": the store has no such bucket; check its name, and the region and endpoint"
-            }
-        }
-    }
-
     /// How to give credentials.
     fn how_to_sign(self) -> &'static str {
         match self {

@@ -77,32 +77,23 @@ impl Found {
             ..GetOptions::default()
         };
         let answer = self.store.get_opts(&self.path, options).await?;
-        if let Some(version) = &self.version {
-            let other_etag = match (&version.etag, &answer.meta.e_tag) {
-                (Some(listed), Some(found)) => bare(listed) != bare(found),
-                _ => false,
-            };
-            if other_etag || answer.meta.size != version.size {
-                return Err(object_store::Error::Precondition {
-                    path: self.path.to_string(),
-                    source: "its content is another one than when it was listed".into(),
-                });
-            }
-        }
+        self.check(&answer.meta)?;
         let whole = answer.range.end - answer.range.start;
         let body = answer.into_stream();
         if range.is_some() {
             return Ok(body);
         }
         // A body that is shorter than it was said to be must not pass for the whole.
-        let counted = stream::try_unfold((body, 0), move |(mut body, read)| async move {
-            match body.try_next().await? {
-                Some(bytes) => {
+        let counted = stream::try_unfold((body, 0, self.clone()), move |(mut body, read, found)| async move {
+            match body.try_next().await {
+                Ok(Some(bytes)) => {
                     let read = read + bytes.len() as u64;
-                    Ok(Some((bytes, (body, read))))
+                    Ok(Some((bytes, (body, read, found))))
                 }
-                None if read < whole => Err(cut_short(read, whole)),
-                None => Ok(None),
+                Ok(None) if read < whole => Err(cut_short(read, whole)),
+                Ok(None) => Ok(None),
+                // The client does not go on with another content, and then tells what broke the first one off.
+                Err(error) => Err(found.other_content().await.unwrap_or(error)),
             }
         });
         Ok(Box::pin(counted))
@@ -114,6 +105,30 @@ fn join(parts: Vec<Bytes>) -> Bytes {
     match <[Bytes; 1]>::try_from(parts) {
         Ok([bytes]) => bytes,
         Err(parts) => parts.concat().into(),
+    }
+}
+
+impl Found {
+    /// Refuses an object that is not the one that was listed.
+    fn check(&self, meta: &ObjectMeta) -> object_store::Result<()> {
+        let Some(version) = &self.version else { return Ok(()) };
+        let other_etag = match (&version.etag, &meta.e_tag) {
+            (Some(listed), Some(found)) => bare(listed) != bare(found),
+            _ => false,
+        };
+        if other_etag || meta.size != version.size {
+            return Err(object_store::Error::Precondition {
+                path: self.path.to_string(),
+                source: "its content is another one than when it was listed".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The error about an object that is not what was listed any more, if it is so.
+    async fn other_content(&self) -> Option<object_store::Error> {
+        let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+        self.check(&self.store.get_opts(&self.path, options).await.ok()?.meta).err()
     }
 }
 

@@ -133,6 +133,7 @@ impl Pointer {
         match self {
             Pointer::Remote(url) => url.reveal().to_string(),
             Pointer::Manifest(list) => format!("manifest:{}", list.reveal()),
+            Pointer::Datastore(path) => format!("azureml://datastores/{}/paths/{}", path.datastore, path.path),
             other => other.to_string(),
         }
     }

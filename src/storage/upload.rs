@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::connect::{Client, Creating, Parts};
 use super::failure::{failure, was_lost};
 use super::local_file::taken;
-use super::place::RemotePlace;
+use super::place::{RemotePlace, StoreKind};
 use super::runtime::{spawn, wait};
 use super::{Existing, StorageError};
 
@@ -217,7 +217,13 @@ impl Upload {
                     conditional.complete_multipart(&begun.path, &begun.id, parts).await.map(drop)
                 }
                 Some(Creating::ByCopy) => {
-                    begun.store.complete_multipart(&begun.path, &begun.id, parts).await?;
+                    let completed = begun.store.complete_multipart(&begun.path, &begun.id, parts).await;
+                    // Nobody else has its hidden name: if it is there, the answer was lost.
+                    if let Err(error) = completed
+                        && store.head(&begun.path).await.is_err()
+                    {
+                        return Err(error);
+                    }
                     let copied = store.copy_if_not_exists(&begun.path, &target).await;
                     let deleted = store.delete(&begun.path).await;
                     copied.and(deleted)
@@ -286,6 +292,8 @@ impl Begun {
             });
         };
         let store = Arc::clone(&parts.store);
+        // Azure takes none at this moment.
+        let attributes = if client.kind == StoreKind::Azure { Attributes::default() } else { attributes };
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
         let mut lost = 0;
         let id = loop {

@@ -120,8 +120,8 @@ impl Workspace {
             (Some(_), false) => format!("; it has versions {}", versions.join(", ")),
             _ => "; `batchscore data list` shows what is, `batchscore data create` registers more".to_owned(),
         };
-        let version = version.map(|version| format!("version {version:?} of ")).unwrap_or_default();
-        let thing = format!("{version}data {name:?}");
+        let version = version.map_or_else(|| "@latest".to_owned(), |version| format!(":{version}"));
+        let thing = format!("azureml:{name}{version}");
         Ok(WorkspaceError::Missing { thing, folder: self.folder().display().to_string(), hint })
     }
 }

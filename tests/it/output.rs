@@ -296,7 +296,7 @@ fn parts_hold_what_one_file_would() {
 #[test]
 fn parts_of_bytes_are_not_much_larger() {
     let scene = Scene::new();
-    scene.scripted("", 200_000).args(&["--output-partition-size", "1MB", "--mini-batch-size", "1000"]).ok();
+    scene.scripted("", 800_000).args(&["--output-partition-size", "1MB", "--mini-batch-size", "1000"]).ok();
     let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv/_manifest.json")).unwrap();
     let parts = manifest["parts"].as_array().unwrap();
     assert!(parts.len() > 1, "{manifest}");
@@ -310,12 +310,13 @@ fn an_empty_output_has_one_empty_part() {
     for (form, table) in [("csv", "row,prediction,file\n"), ("txt", ""), ("jsonl", "")] {
         let scene = Scene::new();
         let name = format!("p.{form}");
-        scene.scripted("", 0).named(&name).args(&["--output-partition-size", "10"]).ok();
+        scene.scripted("", 0).named(&name).args(&["--csv-header", "on", "--output-partition-size", "10"]).ok();
         assert_eq!(scene.names(&format!("out/{name}")), ["_manifest.json", &format!("part-00000.{form}")]);
         assert_eq!(scene.read(&format!("out/{name}/part-00000.{form}")), table);
     }
     let scene = Scene::new();
-    let ended = scene.scripted("", 0).named("p.parquet").args(&["--output-partition-size", "10"]).ok();
+    let ended =
+        scene.scripted("", 0).named("p.parquet").args(&["--csv-header", "on", "--output-partition-size", "10"]).ok();
     assert_eq!(ended.predictions().columns, ["row", "prediction", "file"]);
 }
 

@@ -102,8 +102,8 @@ fn data_is_registered_scored_and_checked() {
     ] {
         assert_eq!(score(&input).ok().counts(), (items, items, 0), "{input:?}");
     }
-    score(&["--input-data", "rows:9"]).exits(3).says(&["version \"9\"", "it has versions 1, one-file"]);
-    score(&["--input-data", "nothing"]).exits(3).says(&["\"nothing\"", "data create"]);
+    score(&["--input-data", "rows:9"]).exits(3).says(&["azureml:rows:9", "it has versions 1, one-file"]);
+    score(&["--input-data", "nothing"]).exits(3).says(&["azureml:nothing@latest", "data create"]);
 
     let shown: Value = serde_json::from_str(&scene.batchscore(&["data", "show", "rows:1", "--json"]).stdout).unwrap();
     assert_eq!((&shown["type"], &shown["files"]), (&"uri_folder".into(), &2.into()));

@@ -26,6 +26,7 @@ JSON = ("/storage/", "/upload/", "/download/", "/b/", "/batch")
 # The emulator was made for one request at a time.
 LOCK = threading.Lock()
 UPLOADS = {}
+METADATA = "x-goog-meta-"
 
 
 class Handler(RequestHandler):
@@ -70,11 +71,16 @@ class Handler(RequestHandler):
             case "PUT" if "uploadId" in self.query:
                 UPLOADS[self.query["uploadId"]][int(self.query["partNumber"])] = body
                 return 200, {"ETag": etag(body)}, b""
+            case "PUT" if source := self.headers.get("x-goog-copy-source"):
+                bucket, key = urllib.parse.unquote(source).lstrip("/").split("/", 1)
+                found = self.storage.get_file_obj(bucket, key)
+                status, headers, _ = self.create(self.storage.get_file(bucket, key), found.get("metadata"))
+                return status, headers, self.xml("CopyObjectResult", f"<ETag>{escape(headers.get('ETag', ''))}</ETag>")
             case "PUT":
                 return self.create(body)
             case "POST" if "uploads" in self.query:
                 upload = uuid.uuid4().hex
-                UPLOADS[upload] = {}
+                UPLOADS[upload] = {"metadata": self.metadata()}
                 return 200, {}, self.xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
             case "POST":
                 return self.complete(body)
@@ -92,7 +98,11 @@ class Handler(RequestHandler):
         except NotFound:
             return None
 
-    def create(self, body):
+    def metadata(self):
+        names = [name for name in self.headers if name.lower().startswith(METADATA)]
+        return {name.lower().removeprefix(METADATA): self.headers[name] for name in names}
+
+    def create(self, body, metadata=None):
         wanted = self.headers.get("x-goog-if-generation-match")
         existing = self.existing()
         if wanted is not None and wanted != (existing["generation"] if existing else "0"):
@@ -100,6 +110,7 @@ class Handler(RequestHandler):
         content_type = self.headers.get("Content-Type", "application/octet-stream")
         made = objects._make_object_resource("http://" + self.headers["Host"], self.bucket, self.key, content_type, str(len(body)))
         objects._checksums(body, made)
+        made["metadata"] = self.metadata() if metadata is None else metadata
         self.storage.create_file(self.bucket, self.key, body, made)
         return 200, {"ETag": etag(body), "x-goog-generation": made["generation"]}, b""
 
@@ -113,7 +124,7 @@ class Handler(RequestHandler):
         if any(number not in parts or etag(parts[number]) != tag for number, tag in wanted):
             return problem(400, "InvalidPart", "One or more of the specified parts could not be found.")
         whole = b"".join(parts[number] for number, _ in wanted)
-        status, headers, content = self.create(whole)
+        status, headers, content = self.create(whole, parts["metadata"])
         if status == 200:
             del UPLOADS[self.query["uploadId"]]
             content = self.xml("CompleteMultipartUploadResult", f"<ETag>{escape(etag(whole))}</ETag>")
@@ -127,6 +138,7 @@ class Handler(RequestHandler):
             "x-goog-generation": found["generation"],
             "Last-Modified": formatdate(int(found["generation"]) / 1e9, usegmt=True),
             "Content-Type": found["contentType"] or "application/octet-stream",
+            **{METADATA + name: value for name, value in (found.get("metadata") or {}).items()},
         }
         if self.headers.get("If-Match") not in (None, "*", headers["ETag"]):
             return problem(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
