@@ -60,5 +60,5 @@ fn write(to: &Parts, rows: usize, columns: usize, files: usize) -> Result<()> {
         // What is left to write back to the disk would disturb the first measurements.
         out.sync_all()?;
     }
-    Ok(csv.into_inner().map_err(|error| error.into_error())?.sync_all()?)
+    Ok(csv.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?)
 }

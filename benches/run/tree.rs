@@ -26,10 +26,10 @@ pub(crate) fn run(command: &mut Command) -> Result<Run> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let mut errors = child.stderr.take().ok_or("the process has no standard error")?;
     // What is left running may hold the other end, so nothing waits for this thread unless the process fails.
-    let errors = std::thread::spawn(move || {
+    let errors = std::thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         errors.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
-    });
+    })?;
     let mut tree = Tree::of(child.id());
     let status = loop {
         tree.look();

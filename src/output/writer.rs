@@ -14,7 +14,7 @@ pub struct Writer(Target);
 #[derive(Debug)]
 enum Target {
     File(FileWriter),
-    Parts(PartsWriter),
+    Parts(Box<PartsWriter>),
 }
 
 impl Writer {
@@ -25,7 +25,7 @@ impl Writer {
 
     /// An output of many files in a folder, each of about this size and with `extension`.
     pub fn in_parts(folder: NewFolder, encoder: &Arc<Encoder>, size: PartitionSize, extension: &str) -> Self {
-        Writer(Target::Parts(PartsWriter::new(folder, encoder, size, extension)))
+        Writer(Target::Parts(Box::new(PartsWriter::new(folder, encoder, size, extension))))
     }
 
     /// Appends a block, which must come from the encoder that this writer was created with.

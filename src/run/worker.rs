@@ -170,7 +170,9 @@ impl Worker<'_> {
 
     fn open(&self, file: usize) {
         let shared = self.shared;
-        let listed = match shared.listing().take(file) {
+        // Taken before it is looked at: the listing must not stay locked meanwhile.
+        let taken = shared.listing().take(file);
+        let listed = match taken {
             Ok(Some(listed)) => listed,
             Ok(None) => {
                 let files = shared.listing().found().files;

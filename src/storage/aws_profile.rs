@@ -147,7 +147,13 @@ impl AwsProfile {
 pub(super) struct CredentialProcess {
     profile: String,
     command: String,
-    current: Mutex<Option<(Arc<AwsCredential>, Option<DateTime<Utc>>)>>,
+    current: Mutex<Option<Told>>,
+}
+
+/// Credentials, and when they end.
+struct Told {
+    credential: Arc<AwsCredential>,
+    expiration: Option<DateTime<Utc>>,
 }
 
 /// What it prints.
@@ -163,7 +169,7 @@ struct Printed {
 impl CredentialProcess {
     async fn get(&self) -> Result<Arc<AwsCredential>, String> {
         let mut current = self.current.lock().await;
-        if let Some((credential, expiration)) = &*current
+        if let Some(Told { credential, expiration }) = &*current
             && expiration.is_none_or(|end| end - Utc::now() > chrono::Duration::seconds(RENEWAL.as_secs() as i64))
         {
             return Ok(Arc::clone(credential));
@@ -183,7 +189,7 @@ impl CredentialProcess {
             secret_key: printed.secret_access_key,
             token: printed.session_token,
         });
-        *current = Some((Arc::clone(&credential), printed.expiration));
+        *current = Some(Told { credential: Arc::clone(&credential), expiration: printed.expiration });
         Ok(credential)
     }
 }

@@ -32,8 +32,11 @@ pub enum CredentialValue {
     File(PathBuf),
 }
 
+/// Names of credentials, and whether they are secret.
+pub type CredentialNames = &'static [(&'static str, bool)];
+
 /// The credentials that kinds of stores take, by URL scheme: their names, and whether they are secret.
-pub const CREDENTIAL_KEYS: [(&[&str], &[(&str, bool)]); 4] = [
+pub const CREDENTIAL_KEYS: [(&[&str], CredentialNames); 4] = [
     (&["s3", "s3a"], &[("access_key_id", false), ("secret_access_key", true), ("session_token", true)]),
     (
         &["az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs"],
@@ -51,7 +54,7 @@ pub const CREDENTIAL_KEYS: [(&[&str], &[(&str, bool)]); 4] = [
 ];
 
 /// The names of the credentials that a store of this URL scheme takes.
-pub(super) fn keys_of(scheme: &str) -> &'static [(&'static str, bool)] {
+pub(super) fn keys_of(scheme: &str) -> CredentialNames {
     CREDENTIAL_KEYS.iter().find(|(schemes, _)| schemes.contains(&scheme)).map_or(&[], |(_, keys)| keys)
 }
 

@@ -328,7 +328,7 @@ mod tests {
         for (range, part) in ranges.iter().zip(parts) {
             assert_eq!(part, whole[range.start as usize..range.end as usize]);
         }
-        assert!(object.read_ranges(&[0..(10 << 20) + 1]).is_err());
+        assert!(object.read_ranges(std::slice::from_ref(&(0..(10 << 20) + 1))).is_err());
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
                 object.open().map_err(StorageError::into_io).and_then(|mut reader| reader.read_to_end(&mut Vec::new()));
             let error = read.unwrap_err().to_string();
             assert!(error.contains("memory://test/a.bin changed while"), "{error}");
-            let error = object.read_ranges(&[0..5]).unwrap_err();
+            let error = object.read_ranges(std::slice::from_ref(&(0..5))).unwrap_err();
             assert!(matches!(error, StorageError::Changed { .. }), "{error}");
         }
     }

@@ -16,11 +16,13 @@ use super::{Pointer, RegisteredData, RemoteUrl, StorageError, folder};
 #[derive(Clone, Default)]
 pub struct Stores(Arc<Shared>);
 
+/// A store's address, with what is secret in it, and the datastore whose credentials it has.
+type StoreKey = (String, Option<String>);
+
 #[derive(Default)]
 struct Shared {
     catalog: Catalog,
-    /// By the store's address, with what is secret in it, and the datastore whose credentials it has.
-    clients: Mutex<HashMap<(String, Option<String>), Arc<Client>>>,
+    clients: Mutex<HashMap<StoreKey, Arc<Client>>>,
 }
 
 /// A pointer that names no datastore and no registered data any more, and how its store is reached.

@@ -156,10 +156,10 @@ fn the_workspace_is_the_nearest_or_the_one_that_is_named() {
     assert!(named(&["datastore", "list"]).stdout.starts_with("far "));
     assert!(scene.batchscore(&["datastore", "list"]).stdout.starts_with("near "));
     // A broken file is no matter for jobs that need none of it.
-    scene.write(".batchscore/datastores.yml", "near:\n  ulr: x\n");
+    scene.write(".batchscore/datastores.yml", "near:\n  urls: x\n");
     assert_eq!(scene.run().model("model.scripted").input("store/in").ok().counts(), (10, 10, 0));
     let broken = scene.batchscore(&["datastore", "list"]);
-    broken.says(&["datastores.yml, line 2", "`ulr`", "did you mean `url`?"]);
+    broken.says(&["datastores.yml, line 2", "`urls`", "did you mean `url`?"]);
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn row_groups_are_parts() {
     let table_of = numbers(1000);
     let files = Files::new(items(7), &[("a.parquet", &parquet(&table_of, 300))]);
     let plan = files.plan(&table(F32, 2)).unwrap();
-    assert_eq!(open(files.listing.known().nth(0).unwrap(), &plan, &files.settings).unwrap().parts.len(), 4);
+    assert_eq!(open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts.len(), 4);
     let blocks = files.read(&plan, 0, 1).unwrap();
     assert_eq!(blocks.iter().map(|b| b.span.clone()).collect::<Vec<_>>(), [0..300, 300..600, 600..900, 900..1000]);
     assert_eq!(floats(&blocks, 0), (0..1000).map(|i| i as f32).collect::<Vec<_>>());
@@ -227,7 +227,7 @@ fn wanted_types_pass_without_a_copy() {
     let data = batch(vec![("a", Arc::new(Float32Array::from_iter_values((0..1000).map(|i| i as f32))))]);
     let files = Files::new(items(10), &[("a.parquet", &parquet(&data, 10_000))]);
     let plan = files.plan(&table(F32, 1)).unwrap();
-    let mut parts = open(files.listing.known().nth(0).unwrap(), &plan, &files.settings).unwrap().parts;
+    let mut parts = open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts;
     let raw = parts[0].next_block().unwrap();
     assert!(raw.memory() < 2 * 4000, "{}", raw.memory());
 }
@@ -238,7 +238,7 @@ fn remote_files_are_read_in_ranges() {
     let settings = InputSettings { features: Some(vec!["b".into()]), ..items(10) };
     let files = Files::new(settings, &[("a.parquet", &bytes)]);
     let plan = files.plan(&table(F32, 1)).unwrap();
-    let file = files.listing.known().nth(0).unwrap();
+    let file = files.listing.known().next().unwrap();
     let source = ChunkSource::remote(&file.location, file.size).unwrap();
     let parquet = ParquetFile::over(file, source, false).unwrap();
     let (reading, sources) = Reading::new(file, &plan, &parquet.columns(), &files.settings).unwrap();

@@ -399,7 +399,7 @@ fn row_groups_are_passed_over_by_their_statistics() {
     let passed_over = |condition: &str| {
         let files = Files::new(InputSettings { filter: filter(condition), ..items(7) }, &[("a.parquet", &bytes)]);
         let plan = files.plan(&x()).unwrap();
-        let opened = open(files.listing.known().nth(0).unwrap(), &plan, &files.settings).unwrap();
+        let opened = open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap();
         let blocks = files.read(&plan, 0, 1).unwrap();
         let taken: usize = blocks.iter().map(|block| block.records.num_rows()).sum();
         let seen: u64 = blocks.iter().map(|block| block.passed_over).sum();

@@ -236,7 +236,7 @@ mod tests {
         ] {
             let list = dir.file("list.txt", text);
             let entries = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list))));
-            let error = entries.and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).unwrap_err();
+            let error = entries.and_then(Iterator::collect::<Result<Vec<_>, _>>).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         let error = Stores::default().list(&format!("manifest:{}", dir.path().display()).parse().unwrap());

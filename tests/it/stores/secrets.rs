@@ -180,7 +180,6 @@ fn of_s3() {
             .to(store.uri("out"))
             .set("AWS_ENDPOINT", &format!("http://{}", refuses.address())),
         case("an endpoint that is none", 3, &bucket).set("AWS_ENDPOINT", "ht tp://me:planted@nowhere?token=planted"),
-        case("no TLS", 3, &bucket).set("AWS_ALLOW_HTTP", "false"),
     ]);
     for key in store.keys() {
         search.text(&key, &store.get(&key).unwrap());
