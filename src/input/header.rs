@@ -61,7 +61,7 @@ fn in_data(names: HashSet<String>, settings: &InputSettings) -> HashSet<String> 
     names.into_iter().map(|name| settings.renames.in_data(&name).to_owned()).collect()
 }
 
-/// Whether a first record names columns; see [`Header::Auto`].
+/// Whether a first record names columns; see [`Header::Auto`](super::Header::Auto).
 pub(super) fn is_header(first: &[Vec<u8>], second: Option<&[Vec<u8>]>, hints: &HeaderHints) -> bool {
     if has_number(first) {
         return false;
