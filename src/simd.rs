@@ -93,6 +93,18 @@ fn detect() -> Level {
     Level::Portable
 }
 
+/// A vector of these bytes, the first one lowest. Put together from words, it takes the compiler four instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn load(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
+    #[expect(unsafe_code, reason = "the instruction takes a pointer")]
+    // SAFETY: 32 bytes can be read from a reference to as many, and the instruction needs no alignment.
+    unsafe {
+        std::arch::x86_64::_mm256_loadu_si256(bytes.as_ptr().cast())
+    }
+}
+
 /// Makes a function that is compiled once for each [`Level`]; the level to use is its first argument, and one that the
 /// processor lacks stands for the best that it has.
 ///

@@ -3,10 +3,13 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use batchscore::storage::{Catalog, CredentialValue, Credentials, Datastore, Existing, Pointer, StoreSettings, Stores};
 
@@ -152,10 +155,26 @@ impl Azurite {
         let address = lines.find_map(|line| line.split_once(SAYS).map(|(_, address)| address.trim().to_owned()));
         let address = address.ok_or("azurite ended before it listened")?.parse()?;
         let azurite = Azurite { process, address };
-        let url = format!("http://{address}/{ACCOUNT}/bench?restype=container");
-        let script = bench.home.parent().ok_or("no package")?.join("tests/it/stores/azurite.py");
-        let made = Command::new("python3").arg(script).args(["PUT", &url, ""]).stdout(Stdio::null()).status()?;
-        if made.success() { Ok(azurite) } else { Err("the container could not be made".into()) }
+        azurite.make_container(bench, target)?;
+        Ok(azurite)
+    }
+
+    /// Makes the container, with the client that Azure gives to Python programs.
+    fn make_container(&self, bench: &Bench, target: &Path) -> Result<()> {
+        let home = bench.home.parent().ok_or("the benches have no folder above them")?;
+        let mut client = Command::new(target.join("test-venv/bin/python"))
+            .arg(home.join("tests/it/stores/client.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let endpoint = format!("http://{}", self.address);
+        let request = json!({"store": "azure", "endpoint": endpoint, "do": "make", "bucket": "bench"});
+        writeln!(client.stdin.take().ok_or("no standard input")?, "{request}")?;
+        let answer = client.wait_with_output()?.stdout;
+        match serde_json::from_slice::<Value>(&answer)?.get("error") {
+            None => Ok(()),
+            Some(error) => Err(format!("the container could not be made: {error}").into()),
+        }
     }
 
     /// Writes `count` files to a folder of the container.

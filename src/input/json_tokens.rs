@@ -4,6 +4,9 @@
 
 use serde::de::IgnoredAny;
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
+
 /// How many bytes are looked at together.
 pub(super) const WIDTH: usize = 32;
 
@@ -180,15 +183,6 @@ fn bits(bytes: &[u8; WIDTH], is: impl Fn(u8) -> bool) -> u32 {
     bytes.iter().enumerate().fold(0, |bits, (place, byte)| bits | u32::from(is(*byte)) << place)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-#[inline]
-fn vector(bytes: &[u8; WIDTH]) -> std::arch::x86_64::__m256i {
-    let (words, _) = bytes.as_chunks();
-    let word = |index: usize| i64::from_le_bytes(words[index]);
-    std::arch::x86_64::_mm256_set_epi64x(word(3), word(2), word(1), word(0))
-}
-
 /// Which bytes are decimal digits, with AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
@@ -198,7 +192,7 @@ pub(super) fn digits_avx2(bytes: &[u8; WIDTH]) -> u32 {
         _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8, _mm256_sub_epi8,
     };
 
-    let values = _mm256_sub_epi8(vector(bytes), _mm256_set1_epi8(b'0'.cast_signed()));
+    let values = _mm256_sub_epi8(simd::load(bytes), _mm256_set1_epi8(b'0'.cast_signed()));
     let below_ten = _mm256_cmpeq_epi8(values, _mm256_min_epu8(values, _mm256_set1_epi8(9)));
     _mm256_movemask_epi8(below_ten).cast_unsigned()
 }
@@ -212,7 +206,7 @@ pub(super) fn string_ends_avx2(bytes: &[u8; WIDTH]) -> u32 {
         _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
     };
 
-    let bytes = vector(bytes);
+    let bytes = simd::load(bytes);
     let equal = |byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
     let control = _mm256_cmpeq_epi8(bytes, _mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)));
     _mm256_movemask_epi8(_mm256_or_si256(control, _mm256_or_si256(equal(b'"'), equal(b'\\')))).cast_unsigned()

@@ -4,6 +4,8 @@
 //! that opens stands where a field begins, or behind a quote that it makes into a doubled one. Where a quote stands
 //! elsewhere, what follows up to the end of the record must be read byte by byte.
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
 use crate::simd::Level;
 
 /// How many bytes are looked at together.
@@ -124,15 +126,13 @@ fn bit_a_byte(highest: u64) -> u64 {
 #[inline]
 pub(super) fn marks_avx2(bytes: &[u8; WIDTH], delimiter: u8) -> Marks {
     use std::arch::x86_64::{
-        _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8,
+        _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
     };
 
     let mut marks = Marks { delimiters: 0, line_ends: 0, quotes: 0 };
     let (halves, _) = bytes.as_chunks::<32>();
     for (index, half) in halves.iter().enumerate() {
-        let (words, _) = half.as_chunks();
-        let word = |index: usize| i64::from_le_bytes(words[index]);
-        let half = _mm256_set_epi64x(word(3), word(2), word(1), word(0));
+        let half = simd::load(half);
         let equal = |byte: u8| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte.cast_signed()));
         let bits = |bytes| u64::from(_mm256_movemask_epi8(bytes).cast_unsigned()) << (32 * index);
         marks.delimiters |= bits(equal(delimiter));

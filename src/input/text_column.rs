@@ -90,22 +90,27 @@ impl Texts {
     pub(super) fn push_json(&mut self, raw: &str) -> Result<(), Misfit> {
         match raw.as_bytes() {
             [b'n', ..] => self.close(false),
-            [b'"', ..] if raw.contains("\\u") => {
-                let text = serde_json::from_str::<String>(raw).map_err(|_| Misfit::NotUtf8)?;
-                self.push(text.as_bytes())
-            }
-            [b'"', escaped @ .., _] if escaped.contains(&b'\\') => self.push_escaped(escaped),
-            [b'"', text @ .., _] => self.push(text),
+            [b'"', text @ .., _] => match memchr(b'\\', text) {
+                Some(first) => self.push_escaped(raw, text, first),
+                None => self.push(text),
+            },
             [b'{' | b'[', ..] => Err(Misfit::NotText),
             // Numbers and truth values for a model that takes text: as they are written.
             _ => self.push(raw.as_bytes()),
         }
     }
 
-    /// Adds a string with escapes of single characters.
-    fn push_escaped(&mut self, mut rest: &[u8]) -> Result<(), Misfit> {
-        while let Some(at) = memchr(b'\\', rest) {
+    /// Adds a JSON string, `rest` without its quotes, whose first backslash is at `first`.
+    fn push_escaped(&mut self, raw: &str, mut rest: &[u8], first: usize) -> Result<(), Misfit> {
+        let start = self.bytes.len();
+        let mut next = Some(first);
+        while let Some(at) = next {
             let character = match rest.get(at + 1) {
+                Some(b'u') => {
+                    self.bytes.truncate(start);
+                    let text = serde_json::from_str::<String>(raw).map_err(|_| Misfit::NotUtf8)?;
+                    return self.push(text.as_bytes());
+                }
                 Some(b'b') => 0x08,
                 Some(b'f') => 0x0c,
                 Some(b'n') => b'\n',
@@ -117,6 +122,7 @@ impl Texts {
             self.bytes.extend_from_slice(&rest[..at]);
             self.bytes.push(character);
             rest = &rest[at + 2..];
+            next = memchr(b'\\', rest);
         }
         self.bytes.extend_from_slice(rest);
         self.close(true)
