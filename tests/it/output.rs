@@ -270,11 +270,12 @@ fn parts_hold_what_one_file_would() {
             assert_eq!(ended.predictions().rows, whole.predictions().rows, "{form} {size}");
             assert_eq!(ended.result("predictions"), format!("{to}/{name}").as_str());
             assert_eq!(ended.stdout, format!("{to}/{name}\n"));
-            assert_eq!(scene.names(&to).len(), 3, "nothing hidden is left");
+            assert_eq!(scene.names(&to).len(), 4, "nothing hidden is left");
             let names = scene.names(&format!("{to}/{name}"));
-            assert_eq!((names.len(), names[0].as_str()), (parts + 1, "_manifest.json"));
+            assert_eq!((names.len(), names[0].as_str()), (parts + 1, "_SUCCESS"));
+            assert_eq!(scene.read(&format!("{to}/{name}/_SUCCESS")), "");
             assert_eq!(names[parts], format!("part-{:05}.{form}", parts - 1));
-            let manifest: Value = serde_json::from_str(&scene.read(&format!("{to}/{name}/_manifest.json"))).unwrap();
+            let manifest: Value = serde_json::from_str(&scene.read(&format!("{to}/{name}.manifest.json"))).unwrap();
             assert_eq!(manifest["rows"], 3997);
             let mut bytes = 0;
             for (part, name) in manifest["parts"].as_array().unwrap().iter().zip(&names[1..]) {
@@ -297,7 +298,7 @@ fn parts_hold_what_one_file_would() {
 fn parts_of_bytes_are_not_much_larger() {
     let scene = Scene::new();
     scene.scripted("", 800_000).args(&["--output-partition-size", "1MB", "--mini-batch-size", "1000"]).ok();
-    let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv/_manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv.manifest.json")).unwrap();
     let parts = manifest["parts"].as_array().unwrap();
     assert!(parts.len() > 1, "{manifest}");
     let (last, full) = parts.split_last().unwrap();
@@ -311,7 +312,7 @@ fn an_empty_output_has_one_empty_part() {
         let scene = Scene::new();
         let name = format!("p.{form}");
         scene.scripted("", 0).named(&name).args(&["--csv-header", "on", "--output-partition-size", "10"]).ok();
-        assert_eq!(scene.names(&format!("out/{name}")), ["_manifest.json", &format!("part-00000.{form}")]);
+        assert_eq!(scene.names(&format!("out/{name}")), ["_SUCCESS", &format!("part-00000.{form}")]);
         assert_eq!(scene.read(&format!("out/{name}/part-00000.{form}")), table);
     }
     let scene = Scene::new();
@@ -328,7 +329,7 @@ fn parts_are_replaced_only_on_request() {
     run(5, "2").exits(6).says(&["out/predictions.csv", "already exists", "--overwrite"]);
     assert_eq!(scene.names("out/predictions.csv").len(), 4);
     assert_eq!(run(3, "2").arg("--overwrite").ok().predictions().len(), 3);
-    assert_eq!(scene.names("out/predictions.csv"), ["_manifest.json", "part-00000.csv", "part-00001.csv"]);
+    assert_eq!(scene.names("out/predictions.csv"), ["_SUCCESS", "part-00000.csv", "part-00001.csv"]);
     // Neither kind is mistaken for the other.
     scene.scripted("", 3).arg("--overwrite").exits(6).says(&["out/predictions.csv", "is a folder"]);
     scene.write("out/predictions.csv/notes.txt", "mine");
@@ -350,7 +351,8 @@ fn parts_of_a_failed_run_are_kept_under_another_name() {
             let ended = run.exits(5);
             assert_eq!(ended.predictions().len(), 2, "{ended}");
             assert_eq!(ended.result("partial_predictions"), format!("out/{name}.partial").as_str());
-            assert_eq!(scene.names(&format!("out/{name}.partial")).len(), 2, "no manifest");
+            assert_eq!(scene.names(&format!("out/{name}.partial")).len(), 2, "no mark");
+            assert!(!scene.exists(&format!("out/{name}.manifest.json")));
             assert!(!scene.exists(&format!("out/{name}")));
         }
     }
