@@ -62,8 +62,9 @@ impl Part {
 pub struct OpenedFile {
     /// What is to be read of it.
     pub parts: Vec<Part>,
-    /// What is not, because the filter takes nothing of it.
-    pub passed_over: PassedOver,
+    /// What is not, because the filter takes nothing of it: before which part, rising, and how much. What lies behind all
+    /// parts is before the one behind the last.
+    pub passed_over: Vec<(usize, PassedOver)>,
 }
 
 /// What a filter passes over unread.
@@ -81,9 +82,10 @@ pub struct PassedOver {
 /// of a Parquet file. Row groups are read when their first block is asked for, so that many parts cost nothing.
 pub fn open(file: &ListedFile, plan: &Arc<ColumnPlan>, settings: &InputSettings) -> Result<OpenedFile, InputError> {
     if FilterReading::passes_over(file, settings) {
-        return Ok(OpenedFile { parts: Vec::new(), passed_over: PassedOver { files: 1, ..PassedOver::default() } });
+        let passed_over = vec![(0, PassedOver { files: 1, ..PassedOver::default() })];
+        return Ok(OpenedFile { parts: Vec::new(), passed_over });
     }
-    let mut passed_over = PassedOver::default();
+    let mut passed_over = Vec::new();
     let size = settings.mini_batch_size;
     let parts = match file.format {
         InputFormat::Csv => {
