@@ -14,7 +14,7 @@ use super::file_columns::FileColumns;
 use super::raw_block::calmly;
 use super::reading::Sources;
 use super::row_groups::RowGroupBounds;
-use super::source::PassedOver;
+use super::source::{PassedOver, PassedOverBefore};
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
 use crate::storage::Ranges;
@@ -80,7 +80,7 @@ impl ParquetFile {
         binding: ColumnarBinding,
         sources: &Sources,
         size: MiniBatchSize,
-    ) -> Result<(Vec<ColumnarPart>, Vec<(usize, PassedOver)>), InputError> {
+    ) -> Result<(Vec<ColumnarPart>, PassedOverBefore), InputError> {
         let filter = binding.reading().filter.as_ref();
         let bounds = filter.map(|filter| RowGroupBounds::new(&self.metadata, filter, &sources.filter));
         let wanted: Vec<bool> = (0..self.metadata.metadata().num_row_groups())
@@ -95,7 +95,7 @@ impl ParquetFile {
         let shared = Arc::new(ParquetFile { ahead, ..self });
         let metadata = Arc::clone(shared.metadata.metadata());
         let mut parts = Vec::with_capacity(metadata.num_row_groups());
-        let mut passed_over: Vec<(usize, PassedOver)> = Vec::new();
+        let mut passed_over = PassedOverBefore::new();
         let mut first_row: u64 = 0;
         let mut bytes_left = file.size;
         for (index, group) in metadata.row_groups().iter().enumerate() {

@@ -62,10 +62,12 @@ impl Part {
 pub struct OpenedFile {
     /// What is to be read of it.
     pub parts: Vec<Part>,
-    /// What is not, because the filter takes nothing of it: before which part, rising, and how much. What lies behind all
-    /// parts is before the one behind the last.
-    pub passed_over: Vec<(usize, PassedOver)>,
+    /// What is not, because the filter takes nothing of it.
+    pub passed_over: PassedOverBefore,
 }
+
+/// What is passed over before which part, these rising. What lies behind all parts is before the one behind the last.
+pub type PassedOverBefore = Vec<(usize, PassedOver)>;
 
 /// What a filter passes over unread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::in_order::BlockId;
-use crate::input::PassedOver;
+use crate::input::{PassedOver, PassedOverBefore};
 
 /// What the filter passes over ahead of what has been reached: under a limit, some of it never is, and does not count.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct PassedOverAhead {
 
 impl PassedOverAhead {
     /// A file was opened, of which this is passed over before those parts.
-    pub fn file_opened(&mut self, file: usize, passed_over: Vec<(usize, PassedOver)>) {
+    pub fn file_opened(&mut self, file: usize, passed_over: PassedOverBefore) {
         self.before.extend(passed_over.into_iter().map(|(part, passed)| ((file, part), passed)));
     }
 

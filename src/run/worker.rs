@@ -13,7 +13,7 @@ use super::task::{BlockTask, Closed, Outcome, Piece};
 use crate::caught;
 use crate::data::{Block, Cuts, ErrorRecord, RowNumbers, Stage};
 use crate::engine::{AttemptError, Slot, Watch, score_mini_batch};
-use crate::input::{self, ColumnPlan, InputSettings, Listing, OpenedFile, Part, PassedOver};
+use crate::input::{self, ColumnPlan, InputSettings, Listing, OpenedFile, Part, PassedOverBefore};
 use crate::output::{Encoded, Encoder, OutputError, Writable};
 use crate::scorer::Scorer;
 
@@ -41,8 +41,7 @@ pub enum Message {
     FileOpened {
         file: usize,
         parts: usize,
-        /// What the filter passes over, and before which part.
-        passed_over: Vec<(usize, PassedOver)>,
+        passed_over: PassedOverBefore,
     },
     PartEnded {
         file: usize,
@@ -220,7 +219,7 @@ impl Worker<'_> {
                     cuts: Cuts::Every(1),
                 };
                 let id = BlockId { file, part: 0, block: 0 };
-                shared.tell(Message::FileOpened { file, parts: 1, passed_over: Vec::new() });
+                shared.tell(Message::FileOpened { file, parts: 1, passed_over: PassedOverBefore::new() });
                 shared.tell(Message::PartEnded { file, part: 0, blocks: 1 });
                 self.grant(id, 1);
                 shared.feed.opened(file, Vec::new());
