@@ -8,7 +8,8 @@
 #   Python; s3s-fs, Rust), Azure's (azurite, Node.js) and Google's (gcp-storage-emulator, Python), with the clients that
 #   the stores' makers give to Python programs (boto3, azure-storage-blob, google-cloud-storage).
 # - Other writers of Parquet (pyarrow, Polars, DuckDB), whose files the tests of `foreign` read; tests/foreign/make.py
-#   makes the files, and pyarrow says what is in them.
+#   makes the files, and pyarrow says what is in them. With pandas they are also what the tests of `readers` read results
+#   with.
 # - The ONNX project's own tests of operators (onnx, Python; its later versions hold none); and ONNX Runtime (Python),
 #   which the tests of `onnx_runtime` load, and which says what is right in the cases that tests/onnx/make_cases.py makes.
 #
@@ -62,7 +63,7 @@ need nginx -v -- nginx-light
 python=(
     "moto[s3]==5.2.5" "flask==3.1.3" "flask-cors==6.0.5" "gcp-storage-emulator==2026.7.19"
     "boto3==1.44.5" "azure-storage-blob==12.31.1" "google-cloud-storage==3.17.1"
-    "pyarrow==26.0.1" "polars==2.1.0" "duckdb==2.0.0"
+    "pyarrow==26.0.1" "polars==2.1.0" "duckdb==2.0.0" "pandas==3.1.1"
     "onnx==1.18.0" "onnxruntime==1.31.1" "numpy==2.4.6"
 )
 azure=("azurite@3.35.0")

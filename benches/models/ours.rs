@@ -45,7 +45,7 @@ pub(crate) fn cut(records: RecordBatch, name: &str, rows: usize) -> Vec<MiniBatc
         passed_over: 0,
         records,
         rows: RowNumbers::From(0),
-        failures: Vec::new(),
+        failures: Arc::new([]),
         cuts: Cuts::Every(rows as u64),
     };
     Arc::new(block).mini_batches().filter(|mini_batch| mini_batch.len() == rows).collect()

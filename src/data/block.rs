@@ -58,7 +58,7 @@ pub struct Block {
     /// Row number of each record.
     pub rows: RowNumbers,
     /// Rows of the span that could not be decoded, by rising row.
-    pub failures: Vec<ErrorRecord>,
+    pub failures: Arc<[ErrorRecord]>,
     /// Rows of the span that are no items, because the user wants others.
     pub passed_over: u64,
     /// Where mini-batches begin.
@@ -92,20 +92,20 @@ impl Block {
         if items >= self.items() {
             return;
         }
-        let (mut records, mut failed, mut left) = (0, 0, items);
+        let (mut records, mut left) = (0, items);
+        let (mut failures, mut kept) = (self.failures.iter().peekable(), Vec::new());
         let mut end = self.span.start;
         while left > 0 {
             let record = (records < self.records.num_rows()).then(|| self.rows.get(records));
-            let failure = self.failures.get_mut(failed).filter(|failure| {
-                // Whichever stands first in the file is next.
-                record.is_none_or(|record| failure.row.is_none_or(|row| row < record))
-            });
+            // Whichever stands first in the file is next.
+            let failure =
+                failures.next_if(|failure| record.is_none_or(|record| failure.row.is_none_or(|row| row < record)));
             match (record, failure) {
                 (_, Some(failure)) => {
-                    failure.items = failure.items.min(left);
-                    left -= failure.items;
-                    end = failure.row.unwrap_or(end) + failure.items;
-                    failed += 1;
+                    let items = failure.items.min(left);
+                    left -= items;
+                    end = failure.row.unwrap_or(end) + items;
+                    kept.push(ErrorRecord { items, ..failure.clone() });
                 }
                 (Some(record), None) => {
                     left -= 1;
@@ -115,7 +115,7 @@ impl Block {
                 (None, None) => break,
             }
         }
-        self.failures.truncate(failed);
+        self.failures = kept.into();
         self.records = self.records.slice(0, records);
         if let RowNumbers::Listed(rows) = &mut self.rows {
             rows.truncate(records);

@@ -49,3 +49,10 @@ pub struct ErrorRecord {
     /// Why, in words for the user.
     pub cause: String,
 }
+
+impl ErrorRecord {
+    /// About how many bytes it takes in memory.
+    pub fn memory(&self) -> u64 {
+        (size_of::<ErrorRecord>() + self.cause.len() + self.key.as_ref().map_or(0, |key| key.to_string().len())) as u64
+    }
+}

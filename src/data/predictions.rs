@@ -25,6 +25,11 @@ impl Predictions {
         &self.0
     }
 
+    /// The table itself.
+    pub fn into_table(self) -> RecordBatch {
+        self.0
+    }
+
     /// Number of items answered.
     pub fn len(&self) -> usize {
         self.0.num_rows()

@@ -69,7 +69,7 @@ mod tests {
             key: None,
             passed_over: 0,
             rows: RowNumbers::From(0),
-            failures: vec![],
+            failures: Arc::new([]),
             cuts: Cuts::Every(rows as u64),
         };
         MiniBatch { block: Arc::new(block), records: 0..rows }

@@ -40,6 +40,12 @@ impl Sizing {
         let fitting = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
         Sizing { block_rows: (fitting / batch_rows).max(1) * batch_rows, batch_rows }
     }
+
+    /// The same with blocks of no more rows than this, as far as whole mini-batches allow.
+    pub(super) fn at_most(self, rows: Option<u64>) -> Sizing {
+        let fitting = rows.map_or(self.block_rows, |rows| (rows / self.batch_rows).max(1) * self.batch_rows);
+        Sizing { block_rows: self.block_rows.min(fitting), ..self }
+    }
 }
 
 /// The bytes that a value takes when its type says so.
@@ -202,7 +208,8 @@ impl ColumnarPart {
         if rows == 0 {
             return;
         }
-        self.sizing.get_or_insert_with(|| Sizing::new(self.size, row_bytes(&batch)));
+        let most = self.binding.reading.block_rows;
+        self.sizing.get_or_insert_with(|| Sizing::new(self.size, row_bytes(&batch)).at_most(most));
         self.pending_rows += rows as u64;
         self.pending.push_back(if rows == batch.num_rows() { batch } else { batch.slice(0, rows) });
     }

@@ -73,4 +73,4 @@ pub use renames::Renames;
 pub use sample::Sample;
 pub use settings::{Header, InputSettings, Keep};
 pub use snapshot::columns;
-pub use source::{OpenedFile, Part, PassedOver, open};
+pub use source::{OpenedFile, Part, PassedOver, PassedOverBefore, open};

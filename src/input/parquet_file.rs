@@ -14,7 +14,7 @@ use super::file_columns::FileColumns;
 use super::raw_block::calmly;
 use super::reading::Sources;
 use super::row_groups::RowGroupBounds;
-use super::source::PassedOver;
+use super::source::{PassedOver, PassedOverBefore};
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
 use crate::storage::Ranges;
@@ -73,14 +73,14 @@ impl ParquetFile {
         FileColumns::typed(self.metadata.schema())
     }
 
-    /// One part for each row group that may have items, in order, and what the filter passes over.
+    /// One part for each row group that may have items, in order, and what the filter passes over before which of them.
     pub(super) fn parts(
         self,
         file: &ListedFile,
         binding: ColumnarBinding,
         sources: &Sources,
         size: MiniBatchSize,
-    ) -> Result<(Vec<ColumnarPart>, PassedOver), InputError> {
+    ) -> Result<(Vec<ColumnarPart>, PassedOverBefore), InputError> {
         let filter = binding.reading().filter.as_ref();
         let bounds = filter.map(|filter| RowGroupBounds::new(&self.metadata, filter, &sources.filter));
         let wanted: Vec<bool> = (0..self.metadata.metadata().num_row_groups())
@@ -95,7 +95,7 @@ impl ParquetFile {
         let shared = Arc::new(ParquetFile { ahead, ..self });
         let metadata = Arc::clone(shared.metadata.metadata());
         let mut parts = Vec::with_capacity(metadata.num_row_groups());
-        let mut passed_over = PassedOver::default();
+        let mut passed_over = PassedOverBefore::new();
         let mut first_row: u64 = 0;
         let mut bytes_left = file.size;
         for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -104,8 +104,14 @@ impl ParquetFile {
             let bytes = u64::try_from(group.compressed_size()).unwrap_or(0).min(bytes_left);
             bytes_left -= bytes;
             if !wanted[index] {
-                passed_over.row_groups += 1;
-                passed_over.records += last_row - first_row;
+                let records = last_row - first_row;
+                match passed_over.last_mut() {
+                    Some((part, before)) if *part == parts.len() => {
+                        before.row_groups += 1;
+                        before.records += records;
+                    }
+                    _ => passed_over.push((parts.len(), PassedOver { row_groups: 1, records, files: 0 })),
+                }
                 first_row = last_row;
                 continue;
             }
@@ -116,18 +122,19 @@ impl ParquetFile {
                 size,
                 Some(first_row..last_row),
                 Progress::Even { bytes },
-                move || shared.open_group(index, &reads.projection, size),
+                move || shared.open_group(index, &reads, size),
             ));
             first_row = last_row;
         }
         Ok((parts, passed_over))
     }
 
-    fn open_group(&self, index: usize, projection: &[usize], size: MiniBatchSize) -> Result<Opened, String> {
+    fn open_group(&self, index: usize, reads: &ColumnarBinding, size: MiniBatchSize) -> Result<Opened, String> {
+        let projection = &reads.projection;
         let metadata = self.metadata.metadata();
         let group = metadata.row_group(index);
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projection.iter().copied());
-        let sizing = Sizing::new(size, self.row_bytes(group, projection));
+        let sizing = Sizing::new(size, self.row_bytes(group, projection)).at_most(reads.reading().block_rows);
         let source = match self.fetched(index, &mask) {
             None => self.source.clone(),
             Some(fetched) => {

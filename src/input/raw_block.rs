@@ -149,7 +149,7 @@ impl RawBlock {
             key: None,
             rows: RowNumbers::From(self.span.start),
             passed_over: self.span.end - self.span.start - failure.items,
-            failures: vec![failure],
+            failures: Arc::new([failure]),
             cuts: self.cuts.clone(),
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Reading {
     pub filter: Option<FilterReading>,
     pub key: Option<Key>,
     pub size: MiniBatchSize,
+    /// How many records a block has at most, as far as whole mini-batches allow.
+    pub block_rows: Option<u64>,
 }
 
 /// Where the columns that must be read stand in the file.
@@ -117,6 +119,7 @@ impl Reading {
             filter,
             key,
             size: settings.mini_batch_size,
+            block_rows: settings.block_rows,
         };
         Ok((reading, sources))
     }

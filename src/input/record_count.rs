@@ -18,8 +18,9 @@ pub(super) struct Tally {
 pub(super) struct Wanted {
     /// Records of a mini-batch; at least 1.
     pub items: u64,
-    /// The least bytes of a block.
+    /// The least bytes of a block, unless it has so many records.
     pub bytes: usize,
+    pub records: u64,
 }
 
 /// What the counting came upon.
@@ -97,11 +98,12 @@ impl RecordCounter {
                 if self.at + records.trailing_zeros() as usize - self.start > MAX_RECORD_BYTES {
                     return Counted::TooLong;
                 }
-                if self.at + WIDTH > wanted.bytes {
+                if self.at + WIDTH > wanted.bytes || tally.records + WIDTH as u64 > wanted.records {
                     while records != 0 {
                         tally.records += 1;
                         tally.end = self.at + records.trailing_zeros() as usize;
-                        let is_full = tally.end >= wanted.bytes && tally.records.is_multiple_of(wanted.items);
+                        let is_large = tally.end >= wanted.bytes || tally.records >= wanted.records;
+                        let is_full = is_large && tally.records.is_multiple_of(wanted.items);
                         if is_full || tally.end >= MAX_BLOCK_BYTES {
                             return Counted::Block;
                         }

@@ -55,6 +55,8 @@ pub struct InputSettings {
     pub limit: Option<u64>,
     /// Where mini-batches are cut.
     pub mini_batch_size: MiniBatchSize,
+    /// How many records a block has at most, as far as whole mini-batches allow, when what is made of them takes much room.
+    pub block_rows: Option<u64>,
 }
 
 impl InputSettings {

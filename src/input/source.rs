@@ -63,8 +63,11 @@ pub struct OpenedFile {
     /// What is to be read of it.
     pub parts: Vec<Part>,
     /// What is not, because the filter takes nothing of it.
-    pub passed_over: PassedOver,
+    pub passed_over: PassedOverBefore,
 }
+
+/// What is passed over before which part, these rising. What lies behind all parts is before the one behind the last.
+pub type PassedOverBefore = Vec<(usize, PassedOver)>;
 
 /// What a filter passes over unread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,9 +84,10 @@ pub struct PassedOver {
 /// of a Parquet file. Row groups are read when their first block is asked for, so that many parts cost nothing.
 pub fn open(file: &ListedFile, plan: &Arc<ColumnPlan>, settings: &InputSettings) -> Result<OpenedFile, InputError> {
     if FilterReading::passes_over(file, settings) {
-        return Ok(OpenedFile { parts: Vec::new(), passed_over: PassedOver { files: 1, ..PassedOver::default() } });
+        let passed_over = vec![(0, PassedOver { files: 1, ..PassedOver::default() })];
+        return Ok(OpenedFile { parts: Vec::new(), passed_over });
     }
-    let mut passed_over = PassedOver::default();
+    let mut passed_over = Vec::new();
     let size = settings.mini_batch_size;
     let parts = match file.format {
         InputFormat::Csv => {

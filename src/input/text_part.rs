@@ -20,6 +20,8 @@ pub(super) const BLOCK_BYTES: usize = 4 << 20;
 pub(super) const MAX_BLOCK_BYTES: usize = 256 << 20;
 /// Read beyond a block's text, and again when that is not enough: what is read too much must be copied into the next block.
 const SLACK_BYTES: usize = 64 << 10;
+/// What a record takes, before any is known.
+const USUAL_RECORD_BYTES: u64 = 128;
 
 /// The plain text of a file from the start of a record on.
 pub(super) struct TextStream {
@@ -120,6 +122,9 @@ pub(super) struct TextPart {
     rule: RecordRule,
     size: MiniBatchSize,
     block_bytes: usize,
+    block_rows: u64,
+    /// About how many bytes the next block will have.
+    expected_bytes: usize,
     level: Level,
     decoder: TextDecoder,
     next_row: u64,
@@ -147,7 +152,24 @@ impl TextPart {
         decoder: TextDecoder,
     ) -> TextPart {
         let (block_bytes, level) = (BLOCK_BYTES, Level::get());
-        TextPart { file, stream, rule, size, block_bytes, level, decoder, next_row: 0, reported: 0, done: false }
+        let block_rows = decoder.reading().block_rows.unwrap_or(u64::MAX);
+        // What blocks of few records do not take must be copied for each.
+        let expected_bytes = usize::try_from(block_rows.saturating_mul(USUAL_RECORD_BYTES)).unwrap_or(usize::MAX);
+        let (next_row, reported, done) = (0, 0, false);
+        TextPart {
+            file,
+            stream,
+            rule,
+            size,
+            block_bytes,
+            block_rows,
+            expected_bytes,
+            level,
+            decoder,
+            next_row,
+            reported,
+            done,
+        }
     }
 
     /// Sets another size of blocks than the usual one.
@@ -170,8 +192,9 @@ impl TextPart {
         if self.done {
             return None;
         }
-        let mut cutter = Cutter::new(self.rule, self.size, self.level, self.block_bytes, self.next_row);
-        self.stream.fill(self.block_bytes + SLACK_BYTES);
+        let mut cutter =
+            Cutter::new(self.rule, self.size, self.level, (self.block_bytes, self.block_rows), self.next_row);
+        self.stream.fill(self.block_bytes.min(self.expected_bytes) + SLACK_BYTES);
         let end = loop {
             if let Some(end) = cutter.run(&self.stream) {
                 break end;
@@ -185,6 +208,7 @@ impl TextPart {
             BlockEnd::File => (self.stream.text.len(), None),
             BlockEnd::Broken(cause) => (cutter.tally.end, Some(cause)),
         };
+        self.expected_bytes = if cutter.tally.records < self.block_rows { usize::MAX } else { bytes };
         self.done = bytes == self.stream.text.len() && self.stream.is_whole();
         if cutter.tally.records == 0 {
             self.done = true;
@@ -217,6 +241,7 @@ struct Cutter {
     rule: RecordRule,
     size: MiniBatchSize,
     block_bytes: usize,
+    block_rows: u64,
     first_row: u64,
     /// For delimited text whose mini-batches are cut by their number of records.
     counter: Option<RecordCounter>,
@@ -230,7 +255,13 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(rule: RecordRule, size: MiniBatchSize, level: Level, block_bytes: usize, first_row: u64) -> Cutter {
+    fn new(
+        rule: RecordRule,
+        size: MiniBatchSize,
+        level: Level,
+        (block_bytes, block_rows): (usize, u64),
+        first_row: u64,
+    ) -> Cutter {
         let counter = match (rule, size) {
             (RecordRule::Csv { delimiter }, MiniBatchSize::Items(_)) => Some(RecordCounter::new(level, delimiter)),
             _ => None,
@@ -239,6 +270,7 @@ impl Cutter {
             rule,
             size,
             block_bytes,
+            block_rows,
             first_row,
             counter,
             scanner: None,
@@ -252,7 +284,7 @@ impl Cutter {
     fn run(&mut self, stream: &TextStream) -> Option<BlockEnd> {
         loop {
             if let (None, Some(counter), MiniBatchSize::Items(items)) = (&self.scanner, &mut self.counter, self.size) {
-                let wanted = Wanted { items: items.max(1), bytes: self.block_bytes };
+                let wanted = Wanted { items: items.max(1), bytes: self.block_bytes, records: self.block_rows };
                 match counter.run(&stream.text, wanted, &mut self.tally) {
                     Counted::Block => return Some(BlockEnd::Boundary(self.tally.end)),
                     Counted::Short if stream.end.is_none() => return None,
@@ -284,7 +316,7 @@ impl Cutter {
         if let MiniBatchSize::Bytes(limit) = self.size {
             self.batch_bytes += (end - start) as u64;
             if self.batch_bytes > limit && self.tally.records > 0 {
-                if start >= self.block_bytes {
+                if start >= self.block_bytes || self.tally.records >= self.block_rows {
                     return Some(start);
                 }
                 self.batch_bytes = (end - start) as u64;
@@ -294,7 +326,10 @@ impl Cutter {
         self.tally.records += 1;
         self.tally.end = end;
         let is_full = match self.size {
-            MiniBatchSize::Items(items) => self.tally.records.is_multiple_of(items.max(1)) && end >= self.block_bytes,
+            MiniBatchSize::Items(items) => {
+                let is_large = end >= self.block_bytes || self.tally.records >= self.block_rows;
+                is_large && self.tally.records.is_multiple_of(items.max(1))
+            }
             MiniBatchSize::Bytes(_) => false,
         };
         (is_full || end >= MAX_BLOCK_BYTES).then_some(end)

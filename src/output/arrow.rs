@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::cells::without_json;
 use super::layout::{Layout, Scored, Source};
+use super::types::{changed, changed_field, parquet_time, without_dictionary};
 use super::{OutputError, OutputFormat};
 use crate::data::{InputFile, RAW_JSON, RowNumbers};
 
@@ -23,22 +25,18 @@ pub(super) fn binary_schema(layout: &Layout) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The columns of an Arrow file: without dictionaries, of which such a file can hold only one for all blocks.
+/// The columns of an Arrow file.
 pub(super) fn file_schema(layout: &Layout) -> SchemaRef {
-    let schema = binary_schema(layout);
-    Arc::new(Schema::new(schema.fields().iter().map(without_dictionaries).collect::<Vec<_>>()))
+    with_types(&binary_schema(layout), without_dictionary)
 }
 
-fn without_dictionaries(field: &FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref().clone(),
-        DataType::List(items) => DataType::List(without_dictionaries(items)),
-        DataType::LargeList(items) => DataType::LargeList(without_dictionaries(items)),
-        DataType::FixedSizeList(items, len) => DataType::FixedSizeList(without_dictionaries(items), *len),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(without_dictionaries).collect()),
-        _ => return Arc::clone(field),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(data_type))
+/// The columns of a Parquet file.
+pub(super) fn parquet_schema(layout: &Layout) -> SchemaRef {
+    with_types(&binary_schema(layout), parquet_time)
+}
+
+fn with_types(schema: &SchemaRef, change: fn(&DataType) -> Option<DataType>) -> SchemaRef {
+    Arc::new(Schema::new(schema.fields().iter().map(|field| changed_field(field, change)).collect::<Vec<_>>()))
 }
 
 /// The block's column for `field`, whose source is not the row number or the file.
@@ -47,6 +45,7 @@ pub(super) fn column(
     scored: &Scored,
     index: usize,
     field: &Field,
+    format: OutputFormat,
 ) -> Result<Option<ArrayRef>, OutputError> {
     let Some(array) = scored.column(layout.sources()[index]) else { return Ok(None) };
     let array = without_json(layout.schema().field(index), array);
@@ -54,10 +53,22 @@ pub(super) fn column(
         return Ok(Some(array));
     }
     // Files of one input may differ a little, in the width of their integers for one.
-    arrow_cast::cast(&array, field.data_type()).map(Some).map_err(|cause| OutputError::Mismatch {
-        file: scored.file.name.clone(),
-        cause: format!("column {:?} is {}, not {}: {cause}", field.name(), array.data_type(), field.data_type()),
-    })
+    let types = || format!("column {:?} is {}, not {}", field.name(), array.data_type(), field.data_type());
+    let file = || scored.file.name.clone();
+    if !can_cast_types(array.data_type(), field.data_type()) {
+        return Err(OutputError::Mismatch { file: file(), cause: types() });
+    }
+    let strictly = CastOptions { safe: false, ..CastOptions::default() };
+    let refused = |cause| OutputError::Value { file: file(), format, cause };
+    let cast = cast_with_options(&array, field.data_type(), &strictly);
+    let cast = cast.map_err(|cause| refused(format!("{}: {cause}", types())))?;
+    // A time of day would be lost in a date.
+    if changed(array.data_type(), parquet_time) == *field.data_type()
+        && arrow_cast::cast(&cast, array.data_type()).is_ok_and(|back| back != array)
+    {
+        return Err(refused(format!("column {:?} has dates with a time of day", field.name())));
+    }
+    Ok(Some(cast))
 }
 
 /// The block as one batch of `schema`, which has the layout's columns.
@@ -65,7 +76,7 @@ pub(super) fn batch(layout: &Layout, schema: &SchemaRef, scored: &Scored) -> Res
     let rows = scored.predictions.num_rows();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for (index, source) in layout.sources().iter().enumerate() {
-        let array = match (source, column(layout, scored, index, schema.field(index))?) {
+        let array = match (source, column(layout, scored, index, schema.field(index), OutputFormat::Arrow)?) {
             (_, Some(array)) => array,
             (Source::File, None) => {
                 check_file_column(&scored.file, rows)?;

@@ -9,11 +9,13 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, StringArray, StringViewArray};
 use arrow_buffer::NullBuffer;
 use arrow_cast::display::{ArrayFormatter, DurationFormat, FormatOptions};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use arrow_schema::{ArrowError, DataType, Field};
 
 use super::Layout;
+use super::half::{has_halves, with_decimals};
 use super::probability::Scores;
 use super::text::Counter;
+use super::types::{changed, displayable_type};
 use crate::data::RowNumbers;
 
 /// A column's values by type, and which of them are null.
@@ -111,28 +113,11 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// `array` in a type whose values have a text: instants are told in UTC where their zone is a name, and run-ends are
-/// expanded.
+/// `array` in a type whose values have a text.
 pub(super) fn displayable(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let wanted = display_type(array.data_type());
-    if &wanted == array.data_type() { Ok(Arc::clone(array)) } else { arrow_cast::cast(array, &wanted) }
-}
-
-fn display_type(data_type: &DataType) -> DataType {
-    let inside = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(display_type(field.data_type())));
-    match data_type {
-        DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => {
-            DataType::Timestamp(*unit, Some("+00:00".into()))
-        }
-        // Written as the numbers that they are: a text and JSON have no narrower ones.
-        DataType::Float16 => DataType::Float32,
-        DataType::RunEndEncoded(_, values) => display_type(values.data_type()),
-        DataType::List(field) => DataType::List(inside(field)),
-        DataType::LargeList(field) => DataType::LargeList(inside(field)),
-        DataType::FixedSizeList(field, len) => DataType::FixedSizeList(inside(field), *len),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inside).collect()),
-        other => other.clone(),
-    }
+    let wanted = changed(array.data_type(), displayable_type);
+    let array = if &wanted == array.data_type() { Arc::clone(array) } else { arrow_cast::cast(array, &wanted)? };
+    if has_halves(&wanted) { with_decimals(&array) } else { Ok(array) }
 }
 
 /// JSON text as plain text: a string without its quotes, nothing for `null`, everything else as it is.

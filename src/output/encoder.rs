@@ -8,7 +8,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::compression::gzip_member;
 use super::layout::{Layout, Scored};
 use super::parquet::{ColumnChunk, ParquetEncoder, ParquetPiece};
-use super::{Compression, OutputError, OutputForm, OutputFormat, arrow, delimited, json};
+use super::{Compression, OutputError, OutputForm, OutputFormat, RowBytes, arrow, delimited, json};
 use crate::data::InputFile;
 use crate::policy::PartitionSize;
 
@@ -70,6 +70,14 @@ impl Encoder {
         Encoder { is_cut_by_records: matches!(size, PartitionSize::Records(_)), ..self }
     }
 
+    /// About how many bytes the result for a record takes.
+    pub fn row_bytes(&self) -> RowBytes {
+        let bytes = RowBytes::new(&self.layout, self.form.format);
+        // What may have to be cut is kept until it is written.
+        let kept = if self.is_cut_by_records { bytes.predicted } else { 0 };
+        RowBytes { encoded: bytes.encoded + kept, ..bytes }
+    }
+
     /// The format that it writes.
     pub fn format(&self) -> OutputFormat {
         self.form.format
@@ -98,7 +106,10 @@ impl Encoder {
             let numbers = &scored.rows;
             (Arc::clone(&scored.file), numbers.get(0), numbers.get(last))
         });
-        Ok(Encoded { rows, bytes, piece, span, scored: self.is_cut_by_records.then(|| scored.clone()) })
+        let scored = self.is_cut_by_records.then(|| scored.clone());
+        let bytes =
+            bytes + scored.as_ref().map_or(0, |scored| arrow::size(&scored.predictions) + arrow::size(&scored.kept));
+        Ok(Encoded { rows, bytes, piece, span, scored })
     }
 
     fn encode_text(&self, scored: &Scored) -> Result<Vec<u8>, ArrowError> {
@@ -119,7 +130,7 @@ impl Encoded {
         self.rows
     }
 
-    /// About how many bytes it takes, in memory and in the output.
+    /// About how many bytes it takes in memory until it is written.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -2,7 +2,7 @@
 //!
 //! JSON has no NaN and no infinities: they are written as `null`, as nulls are. Decimals are numbers with all their
 //! digits; dates, times and whatever else JSON has no word for are strings of their usual text; lists and structs are
-//! arrays and objects.
+//! arrays and objects. Maps are objects where their keys are texts, else arrays of objects with `key` and `value`.
 
 use std::ops::Range;
 
@@ -75,6 +75,13 @@ enum Member<'a> {
         members: Vec<(Vec<u8>, Member<'a>)>,
         nulls: Option<&'a NullBuffer>,
     },
+    Map {
+        offsets: Offsets<'a>,
+        keys: Box<Member<'a>>,
+        values: Box<Member<'a>>,
+        has_texts: bool,
+        nulls: Option<&'a NullBuffer>,
+    },
 }
 
 /// Where the items of a list stand.
@@ -118,6 +125,17 @@ impl<'a> Member<'a> {
                 }
                 Ok(Member::Struct { members, nulls })
             }
+            DataType::Map(..) => {
+                let maps = array.as_map();
+                let (keys, values) = (maps.keys(), maps.values());
+                Ok(Member::Map {
+                    offsets: Offsets::Small(maps.value_offsets()),
+                    has_texts: is_text(keys.data_type()),
+                    keys: Box::new(Member::new(keys)?),
+                    values: Box::new(Member::new(values)?),
+                    nulls,
+                })
+            }
             _ => Ok(Member::Plain(Cells::new(array)?)),
         }
     }
@@ -131,7 +149,9 @@ impl<'a> Member<'a> {
                 let json = json.value(index).bytes();
                 text.as_vec().extend(json.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
             }
-            Member::List { nulls: Some(nulls), .. } | Member::Struct { nulls: Some(nulls), .. }
+            Member::List { nulls: Some(nulls), .. }
+            | Member::Struct { nulls: Some(nulls), .. }
+            | Member::Map { nulls: Some(nulls), .. }
                 if nulls.is_null(index) =>
             {
                 text.push_short(b"null");
@@ -153,6 +173,26 @@ impl<'a> Member<'a> {
                     member.push(text, index)?;
                 }
                 text.push_byte(b'}');
+            }
+            Member::Map { offsets, keys, values, has_texts, .. } => {
+                let (open, before_key, before_value, close): (_, &[u8], &[u8], _) = match has_texts {
+                    true => (b'{', b"", b":", b'}'),
+                    false => (b'[', b"{\"key\":", b",\"value\":", b']'),
+                };
+                text.push_byte(open);
+                for (i, entry) in offsets.range(index).enumerate() {
+                    if i > 0 {
+                        text.push_byte(b',');
+                    }
+                    text.push_short(before_key);
+                    keys.push(text, entry)?;
+                    text.push_short(before_value);
+                    values.push(text, entry)?;
+                    if !*has_texts {
+                        text.push_byte(b'}');
+                    }
+                }
+                text.push_byte(close);
             }
         }
         Ok(())
@@ -187,6 +227,15 @@ fn push_value(text: &mut Text, cells: &mut Cells<'_>, index: usize) -> Result<()
         Values::Other(formatter) => push_string(text.as_vec(), &formatter.value(index).try_to_string()?),
     }
     Ok(())
+}
+
+/// Whether values of this type are strings in JSON.
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
 }
 
 /// A string between quotes, escaped.

@@ -18,15 +18,19 @@ mod error_writer;
 mod file_writer;
 mod form;
 mod format;
+mod half;
 mod json;
 mod layout;
 mod parquet;
 mod parts_writer;
 mod probability;
+mod row_bytes;
 mod sink;
 #[cfg(test)]
 mod tests;
 mod text;
+mod types;
+mod unwritable;
 mod writer;
 
 pub use compression::Compression;
@@ -36,4 +40,6 @@ pub use error_writer::ErrorWriter;
 pub use form::{OutputForm, split_name};
 pub use format::OutputFormat;
 pub use layout::{Layout, Scored};
+pub use row_bytes::RowBytes;
+pub use unwritable::Writable;
 pub use writer::Writer;

@@ -17,7 +17,7 @@ use ::parquet::schema::types::SchemaDescPtr;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::SchemaRef;
 
-use super::arrow::{binary_schema, column, column_size, file_column, row_column};
+use super::arrow::{column, column_size, file_column, parquet_schema, row_column};
 use super::constant_chunk::{Chunk, consecutive, constant};
 use super::layout::{Layout, Scored, Source};
 use super::sink::Sink;
@@ -92,7 +92,7 @@ impl ColumnChunk {
 impl ParquetEncoder {
     /// Every column gets this compression, or the one that suits it.
     pub(super) fn new(layout: &Layout, compression: Option<Compression>) -> std::result::Result<Self, OutputError> {
-        let schema = binary_schema(layout);
+        let schema = parquet_schema(layout);
         let refuse =
             |e: ParquetError| OutputError::UnsupportedColumn { format: OutputFormat::Parquet, cause: e.to_string() };
         let descr = Arc::new(ArrowSchemaConverter::new().convert(&schema).map_err(refuse)?);
@@ -109,7 +109,8 @@ impl ParquetEncoder {
     pub(super) fn encode(&self, scored: &Scored) -> std::result::Result<ParquetPiece, OutputError> {
         let len = scored.predictions.num_rows();
         let columns = self.layout.sources().iter().enumerate().map(|(index, source)| {
-            Ok(match (column(&self.layout, scored, index, self.schema.field(index))?, source, &scored.rows) {
+            let array = column(&self.layout, scored, index, self.schema.field(index), OutputFormat::Parquet)?;
+            Ok(match (array, source, &scored.rows) {
                 (Some(array), ..) => Column::Values(array),
                 (None, Source::File, _) => Column::File(Arc::clone(&scored.file)),
                 (None, _, RowNumbers::From(first)) => Column::RowsFrom(*first),

@@ -50,7 +50,7 @@ struct Place {
     row: u64,
 }
 
-/// What the folder holds, in the order of the records.
+/// What the folder holds, in the order of the records; it is written beside it.
 #[derive(Serialize)]
 struct Manifest<'a> {
     rows: u64,
@@ -256,6 +256,11 @@ mod tests {
             .collect()
     }
 
+    /// What the manifest beside a folder says.
+    fn manifest(folder: &str) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(format!("{folder}.manifest.json")).unwrap()).unwrap()
+    }
+
     #[test]
     fn parts_of_records_end_where_they_are_full() {
         let dir = TempDir::new();
@@ -263,20 +268,15 @@ mod tests {
         assert!(location.ends_with("/p.csv"), "{location}");
         let files = files(&location);
         assert_eq!(
-            files
-                .iter()
-                .filter(|(name, _)| *name != "_manifest.json")
-                .map(|(_, text)| text.as_str())
-                .collect::<Vec<_>>(),
+            files.iter().filter(|(name, _)| *name != "_SUCCESS").map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             [
                 "row,y,file\n0,0,f\n1,1,f\n0,0,f1\n",
                 "row,y,file\n1,1,f1\n2,2,f1\n3,3,f1\n",
                 "row,y,file\n4,4,f1\n0,0,f3\n2,0,f3\n",
             ]
         );
-        let manifest: serde_json::Value = serde_json::from_str(&files["_manifest.json"]).unwrap();
         assert_eq!(
-            manifest,
+            manifest(&location),
             serde_json::json!({
                 "rows": 9,
                 "bytes": 29 + 32 + 33,
@@ -306,10 +306,11 @@ mod tests {
         for size in [PartitionSize::Records(1), PartitionSize::Bytes(1)] {
             for lens in [&[][..], &[0, 0]] {
                 let dir = TempDir::new();
-                let files = files(&writer(&dir, size, lens).commit().unwrap());
-                assert_eq!(files.keys().collect::<Vec<_>>(), ["_manifest.json", "part-00000.csv"]);
+                let location = writer(&dir, size, lens).commit().unwrap();
+                let files = files(&location);
+                assert_eq!(files.keys().collect::<Vec<_>>(), ["_SUCCESS", "part-00000.csv"]);
                 assert_eq!(files["part-00000.csv"], "row,y,file\n");
-                let manifest: serde_json::Value = serde_json::from_str(&files["_manifest.json"]).unwrap();
+                let manifest = manifest(&location);
                 assert_eq!((&manifest["rows"], &manifest["parts"][0]["first"]), (&0.into(), &serde_json::Value::Null));
             }
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use ::arrow_ipc::reader::FileReader;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use arrow_array::builder::{Int32Builder, ListBuilder};
+use arrow_array::builder::{Int32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::types::{Float32Type, Int8Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeListArray, Float32Array,
-    Float64Array, Int8Array, Int64Array, LargeStringArray, NullArray, RecordBatch, RecordBatchOptions, StringArray,
-    StringViewArray, StructArray, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, FixedSizeListArray,
+    Float32Array, Float64Array, Int8Array, Int64Array, LargeStringArray, NullArray, RecordBatch, RecordBatchOptions,
+    StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
@@ -201,6 +201,132 @@ fn every_type_has_a_text() {
     assert_eq!(lines[1]["list"], serde_json::Value::Null);
     assert_eq!(lines[1]["point"], serde_json::json!({"x y": null}));
     assert_eq!(lines[1]["y"], 2e300);
+}
+
+/// A block with one kept column and as many predictions.
+fn kept(array: ArrayRef) -> Scored {
+    let rows = array.len();
+    let predictions = batch(vec![("y", Arc::new(Int64Array::from_iter_values(0..rows as i64)) as ArrayRef)], rows);
+    scored("f", RowNumbers::From(0), predictions, batch(vec![("k", array)], rows))
+}
+
+#[test]
+fn halves_have_their_own_shortest_text_however_deep() {
+    let halves = |values: Vec<Option<f32>>| arrow_cast::cast(&Float32Array::from(values), &DataType::Float16).unwrap();
+    let block = kept(halves(vec![Some(0.1), None, Some(-1e-7), Some(f32::NAN), Some(65504.0)]));
+    let json = "{\"row\":0,\"y\":0,\"file\":\"f\",\"k\":0.1}\n{\"row\":1,\"y\":1,\"file\":\"f\",\"k\":null}\n\
+                {\"row\":2,\"y\":2,\"file\":\"f\",\"k\":-1e-7}\n{\"row\":3,\"y\":3,\"file\":\"f\",\"k\":null}\n\
+                {\"row\":4,\"y\":4,\"file\":\"f\",\"k\":65500.0}\n";
+    assert_eq!(text(OutputFormat::JsonLines, std::slice::from_ref(&block)), json);
+    assert_eq!(text(OutputFormat::Txt, &[block]), "0,0,f,0.1\n1,1,f,\n2,2,f,-1e-7\n3,3,f,NaN\n4,4,f,65500.0\n");
+    let field = Arc::new(Field::new("item", DataType::Float16, true));
+    let pairs = FixedSizeListArray::new(field, 2, halves(vec![Some(0.1), Some(0.2), None, Some(0.3)]), None);
+    let point = StructArray::from(vec![(
+        Arc::new(Field::new("pair", pairs.data_type().clone(), true)),
+        Arc::new(pairs) as ArrayRef,
+    )]);
+    let block = kept(Arc::new(point));
+    assert_eq!(
+        text(OutputFormat::JsonLines, std::slice::from_ref(&block)),
+        "{\"row\":0,\"y\":0,\"file\":\"f\",\"k\":{\"pair\":[0.1,0.2]}}\n\
+         {\"row\":1,\"y\":1,\"file\":\"f\",\"k\":{\"pair\":[null,0.3]}}\n"
+    );
+    assert!(text(OutputFormat::Txt, &[block]).starts_with("0,0,f,\"{pair: [0.1, 0.2]}\"\n"));
+}
+
+#[test]
+fn maps_are_objects_or_entries() {
+    let mut texts = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+    texts.keys().append_value("a \"b\"");
+    texts.values().append_value(1);
+    texts.keys().append_value("c");
+    texts.values().append_null();
+    texts.append(true).unwrap();
+    texts.append(false).unwrap();
+    texts.append(true).unwrap();
+    let lines = text(OutputFormat::JsonLines, &[kept(Arc::new(texts.finish()))]);
+    let maps: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["k"].clone()).collect();
+    assert_eq!(maps, [serde_json::json!({"a \"b\"": 1, "c": null}), serde_json::Value::Null, serde_json::json!({})]);
+    assert!(lines.starts_with("{\"row\":0,\"y\":0,\"file\":\"f\",\"k\":{\"a \\\"b\\\"\":1,\"c\":null}}\n"), "{lines}");
+    let mut numbers = MapBuilder::new(None, Int64Builder::new(), ListBuilder::new(Int32Builder::new()));
+    numbers.keys().append_value(7);
+    numbers.values().append_value([Some(1), None]);
+    numbers.keys().append_value(8);
+    numbers.values().append_null();
+    numbers.append(true).unwrap();
+    assert_eq!(
+        text(OutputFormat::JsonLines, &[kept(Arc::new(numbers.finish()))]),
+        "{\"row\":0,\"y\":0,\"file\":\"f\",\"k\":[{\"key\":7,\"value\":[1,null]},{\"key\":8,\"value\":null}]}\n"
+    );
+}
+
+#[test]
+fn dates_and_seconds_are_dates_and_times_to_readers_of_parquet() {
+    use ::parquet::basic::LogicalType;
+    const DAY: i64 = 86_400_000;
+    let dates = Date64Array::from(vec![Some(19_000 * DAY), None, Some(-DAY)]);
+    let mut lists = ListBuilder::new(arrow_array::builder::Date64Builder::new());
+    lists.append_value([Some(DAY)]);
+    lists.append_null();
+    lists.append_value([None]);
+    let at = TimestampSecondArray::from(vec![Some(1_700_000_000), None, Some(-1)]).with_timezone("UTC");
+    let kept = batch(
+        vec![("date", Arc::new(dates) as ArrayRef), ("dates", Arc::new(lists.finish())), ("at", Arc::new(at))],
+        3,
+    );
+    let predictions = batch(vec![("y", Arc::new(Int64Array::from(vec![0, 1, 2])) as ArrayRef)], 3);
+    let block = scored("f", RowNumbers::From(0), predictions, kept);
+    let (_dir, file) = write(OutputFormat::Parquet, &layout_of(&block), std::slice::from_ref(&block));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().unwrap()).unwrap();
+    let columns = builder.parquet_schema().columns().iter();
+    let logical: Vec<_> = columns.skip(3).map(|column| column.logical_type_ref().cloned()).collect();
+    assert!(matches!(
+        logical[..],
+        [Some(LogicalType::Date), Some(LogicalType::Date), Some(LogicalType::Timestamp(..))]
+    ));
+    let table = read_parquet(file);
+    let days = Date32Array::from(vec![Some(19_000), None, Some(-1)]);
+    assert_eq!(table.column_by_name("date").unwrap().as_ref(), &days as &dyn arrow_array::Array);
+    assert_eq!(table.column_by_name("at").unwrap().data_type().to_string(), "Timestamp(ms, \"UTC\")");
+
+    // By Arrow's rule there is no such date; it is told, not cut.
+    let block = self::kept(Arc::new(Date64Array::from(vec![Some(DAY), Some(DAY + 1), None])));
+    let Writable { encoded, unwritable } =
+        encoder(OutputFormat::Parquet, &layout_of(&block)).encode_writable(&block).unwrap();
+    assert_eq!(encoded.unwrap().rows(), 2);
+    assert!(unwritable.len() == 1 && unwritable[0].0 == 1 && unwritable[0].1.contains("time of day"), "{unwritable:?}");
+}
+
+#[test]
+fn integers_that_do_not_fit_are_told() {
+    let layout = layout_of(&kept(Arc::new(Int8Array::from(vec![1]))));
+    let block = kept(Arc::new(Int64Array::from(vec![1, 300, 3])));
+    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
+        let Writable { encoded, unwritable } = encoder(format, &layout).encode_writable(&block).unwrap();
+        assert_eq!(encoded.unwrap().rows(), 2);
+        assert!(unwritable.len() == 1 && unwritable[0].0 == 1 && unwritable[0].1.contains("300"), "{unwritable:?}");
+    }
+}
+
+#[test]
+fn a_value_without_a_text_costs_its_record() {
+    let bad = [3, 4, 17, 99];
+    let times: Vec<Option<i64>> = (0..100).map(|row| Some(if bad.contains(&row) { i64::MAX } else { row })).collect();
+    let block = kept(Arc::new(TimestampMicrosecondArray::from(times)));
+    let block = Scored { rows: RowNumbers::Listed((0..100).map(|row| row * 2).collect()), ..block };
+    let layout = layout_of(&block);
+    for format in [OutputFormat::Csv, OutputFormat::JsonLines] {
+        let Writable { encoded, unwritable } = encoder(format, &layout).encode_writable(&block).unwrap();
+        assert_eq!(unwritable.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [6, 8, 34, 198]);
+        assert!(unwritable[0].1.contains("write .parquet"), "{}", unwritable[0].1);
+        assert_eq!(encoded.unwrap().rows(), 96);
+        let Writable { encoded, unwritable } = encoder(format, &layout).encode_writable(&block.slice(3, 2)).unwrap();
+        assert!(encoded.is_none() && unwritable.len() == 2);
+    }
+    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
+        assert!(encoder(format, &layout).encode_writable(&block).unwrap().unwritable.is_empty());
+    }
 }
 
 #[test]

@@ -7,10 +7,11 @@ use crossbeam_channel::Receiver;
 use super::back_off::{BackOff, Random};
 use super::feed::Work;
 use super::in_order::InOrder;
+use super::passed_over::PassedOverAhead;
 use super::task::{BlockTask, Outcome, Piece};
 use super::worker::{Finished, Message, Shared, work};
-use super::writer::{Ending, WriterThread, Written};
-use super::{Cancel, StopReason};
+use super::writer::{Ending, WriterThread};
+use super::{Cancel, Ended, StopReason};
 use crate::data::{ErrorRecord, Stage};
 use crate::engine::{AttemptError, Pool};
 use crate::events::{Counts, Event, Progress};
@@ -30,6 +31,7 @@ pub struct Dispatcher<'a> {
     on_event: &'a mut dyn FnMut(Event),
     writer: WriterThread,
     order: InOrder<Box<Finished>>,
+    passed_over: PassedOverAhead,
     back_off: BackOff,
     random: Random,
     counts: Counts,
@@ -49,14 +51,6 @@ pub struct Dispatcher<'a> {
     stop: Option<StopReason>,
     /// Tasks that a stopped run leaves half done.
     left: Vec<Arc<BlockTask>>,
-}
-
-/// How the run ended, for the summary.
-pub struct Ended {
-    pub counts: Counts,
-    pub first_failure: Option<String>,
-    pub stop: Option<StopReason>,
-    pub written: Written,
 }
 
 /// Everything that a dispatcher is made from.
@@ -79,6 +73,7 @@ impl<'a> Dispatcher<'a> {
         let now = Instant::now();
         let mut dispatcher = Dispatcher {
             order: InOrder::new(setup.files),
+            passed_over: PassedOverAhead::default(),
             shared: setup.shared,
             pool: setup.pool,
             policies: setup.policies,
@@ -155,11 +150,12 @@ impl<'a> Dispatcher<'a> {
             Message::Listed { files } => self.order.listed(files),
             Message::FileOpened { file, parts, passed_over } => {
                 self.order.file_opened(file, parts);
-                self.counts.passed_over += passed_over.records;
-                self.counts.row_groups_passed_over += passed_over.row_groups;
-                self.counts.files_passed_over += passed_over.files;
+                self.passed_over.file_opened(file, passed_over);
             }
-            Message::LimitReached { last } => self.order.end_behind(last),
+            Message::LimitReached { last } => {
+                self.order.end_behind(last);
+                self.passed_over.end_behind(last);
+            }
             Message::PartEnded { file, part, blocks } => self.order.part_ended(file, part, blocks),
             Message::DecodeFailed { errors } => errors.iter().for_each(|error| self.item_failed(error)),
             Message::AttemptFailed { piece, error } => self.attempt_failed(piece, &error),
@@ -179,6 +175,10 @@ impl<'a> Dispatcher<'a> {
         while let Some(finished) = self.order.pop() {
             self.writer.write(finished);
         }
+        let passed_over = self.passed_over.take_until(self.order.position());
+        self.counts.passed_over += passed_over.records;
+        self.counts.row_groups_passed_over += passed_over.row_groups;
+        self.counts.files_passed_over += passed_over.files;
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -261,7 +261,7 @@ impl<'a> Dispatcher<'a> {
             self.failed_mini_batches += 1;
         }
         self.item_failed(&record);
-        if piece.task.bring(Outcome { records: piece.records(), result: Err(record) }) {
+        if piece.task.bring(Outcome { records: piece.records(), attempts: piece.attempts, result: Err(record) }) {
             self.shared.feed.push(Work::Close(Arc::clone(&piece.task)));
         }
         if self.stop.is_some() {
@@ -297,6 +297,8 @@ impl<'a> Dispatcher<'a> {
             let cause = cause.clone();
             self.stop(StopReason::Internal(cause));
         }
+        // The others have been told of as they happened.
+        finished.closed.errors.iter().filter(|error| error.stage == Stage::Write).for_each(|e| self.item_failed(e));
         let closed = &finished.closed;
         self.counts.items += closed.succeeded + closed.failed;
         self.counts.succeeded += closed.succeeded;

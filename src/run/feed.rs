@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::in_order::BlockId;
@@ -9,7 +9,7 @@ use crate::input::Part;
 ///
 /// The unread input is a row of lanes, one for each part of an opened file, in input order. A lane is read by one worker
 /// at a time; several lanes are read at once when the earlier ones are busy. Bytes in flight are counted from reading a
-/// block to writing it, and what stands further back in the input may only take half of the budget, so that the block
+/// block to writing it, those of its results included, and what stands further back in the input may only take half of the budget, so that the block
 /// that everything waits for always finds room.
 pub struct Feed {
     state: Mutex<FeedState>,
@@ -25,8 +25,8 @@ struct FeedState {
     ready: VecDeque<Work>,
     /// Tasks of which some worker still takes mini-batches, in the order in which they were begun.
     shareable: Vec<Arc<BlockTask>>,
-    /// Blocks that are read and not written, and their bytes together.
-    unwritten: BTreeSet<BlockId>,
+    /// Blocks that are read and not written, each with the bytes that it holds, and those bytes together.
+    unwritten: BTreeMap<BlockId, u64>,
     in_flight: u64,
     /// Bytes and items of all blocks read so far.
     read: (u64, u64),
@@ -76,7 +76,7 @@ impl Feed {
             files,
             ready: VecDeque::new(),
             shareable: Vec::new(),
-            unwritten: BTreeSet::new(),
+            unwritten: BTreeMap::new(),
             in_flight: 0,
             read: (0, 0),
             left: limit,
@@ -135,17 +135,17 @@ impl Feed {
         self.wake.notify_all();
     }
 
-    /// A block of `memory` bytes was read, which stands for so many bytes of input and items; its lane can be read on.
+    /// A block was read, which will hold `memory` bytes and stands for so many bytes of input and items; its lane can be
+    /// read on.
     pub fn block_read(&self, id: BlockId, part: Part, memory: u64, input_bytes: u64, items: u64) {
         let mut state = self.state();
-        state.in_flight += memory;
+        state.hold(id, memory);
         state.read.0 += input_bytes;
         state.read.1 += items;
         if let Some(lane) = state.lane(id) {
             lane.reader = Some(part);
             lane.blocks += 1;
         }
-        state.unwritten.insert(id);
         self.wake.notify_one();
     }
 
@@ -175,10 +175,18 @@ impl Feed {
         self.wake.notify_all();
     }
 
-    /// The block was written, and its bytes are free.
-    pub fn written(&self, id: BlockId, memory: u64) {
+    /// A block that has been read and is not written holds so many bytes now.
+    pub fn holds(&self, id: BlockId, memory: u64) {
         let mut state = self.state();
-        if state.unwritten.remove(&id) {
+        if state.unwritten.contains_key(&id) && state.hold(id, memory) {
+            self.wake.notify_all();
+        }
+    }
+
+    /// The block was written, and its bytes are free.
+    pub fn written(&self, id: BlockId) {
+        let mut state = self.state();
+        if let Some(memory) = state.unwritten.remove(&id) {
             state.in_flight -= memory;
         }
         self.wake.notify_all();
@@ -227,7 +235,7 @@ impl FeedState {
         }
         let is_limited = self.left.is_some();
         let may_run_ahead = self.in_flight <= budget / 2;
-        let first_unwritten = self.unwritten.first().map(|id| (id.file, id.part));
+        let first_unwritten = self.unwritten.keys().next().map(|id| (id.file, id.part));
         for (position, lane) in self.lanes.iter_mut().enumerate() {
             // The first lane must not wait for what stands behind it, which can only be written after it.
             let is_waited_for = first_unwritten.is_none_or(|first| first > (lane.file, lane.part));
@@ -258,6 +266,13 @@ impl FeedState {
         None
     }
 
+    /// Counts a block's bytes, whatever it held before; whether there is more room now.
+    fn hold(&mut self, id: BlockId, memory: u64) -> bool {
+        let before = self.unwritten.insert(id, memory).unwrap_or(0);
+        self.in_flight = self.in_flight - before + memory;
+        memory < before
+    }
+
     fn lane(&mut self, id: BlockId) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| (lane.file, lane.part) == (id.file, id.part))
     }
@@ -283,10 +298,10 @@ mod tests {
             key: None,
             passed_over: 0,
             rows: RowNumbers::From(0),
-            failures: vec![],
+            failures: Arc::new([]),
             cuts: Cuts::Every(1),
         };
-        BlockTask::new(BlockId::default(), block, 0, 0)
+        BlockTask::new(BlockId::default(), block, 0)
     }
 
     #[test]
@@ -332,5 +347,20 @@ mod tests {
         feed.share(&next);
         // Only this test holds it: its block is freed with it.
         assert_eq!(Arc::strong_count(&done), 1);
+    }
+
+    #[test]
+    fn bytes_in_flight_are_those_that_are_held() {
+        let feed = Feed::new(Some(0), 100, None);
+        let id = |block| BlockId { block, ..BlockId::default() };
+        let in_flight = || feed.state().in_flight;
+        (0..3).for_each(|block| assert!(!feed.state().hold(id(block), 50)));
+        feed.holds(id(1), 7);
+        feed.holds(id(2), 90);
+        assert_eq!(in_flight(), 50 + 7 + 90);
+        (0..3).for_each(|block| feed.written(id(block)));
+        feed.holds(id(1), 7);
+        feed.written(id(1));
+        assert_eq!(in_flight(), 0);
     }
 }

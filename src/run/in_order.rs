@@ -79,6 +79,12 @@ impl<T> InOrder<T> {
         Some(self.next.file) == self.files
     }
 
+    /// The file and the part that the next block in input order is of.
+    pub fn position(&mut self) -> (usize, usize) {
+        self.skip_ends();
+        (self.next.file, self.next.part)
+    }
+
     /// Takes what is finished but has gaps before it, in input order: for a job that ends early.
     pub fn take_rest(&mut self) -> impl Iterator<Item = T> + use<T> {
         std::mem::take(&mut self.waiting).into_values()

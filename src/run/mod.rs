@@ -7,6 +7,7 @@ mod background;
 mod dispatcher;
 mod feed;
 mod in_order;
+mod passed_over;
 mod task;
 mod worker;
 mod writer;
@@ -20,17 +21,20 @@ use thiserror::Error;
 
 use crate::engine::{Pool, PoolError, Watch};
 use crate::events::{Counts, Event, InputAccount, Status, Summary};
-use crate::input::{self, ColumnPlan, Found, InputError};
+use crate::input::{self, ColumnPlan, Found, InputError, InputSettings};
 use crate::output::{Encoder, ErrorWriter, Layout, OutputError, Writer, split_name};
 use crate::policy::{ErrorThreshold, StuckLimit, Tally};
 use crate::scorer::{self, ModelError};
 use crate::spec::{Job, Policies, PredictionsTo};
 use crate::storage::{Existing, NewFile};
 
-use dispatcher::{Dispatcher, Ended, Setup};
+use dispatcher::{Dispatcher, Setup};
 use feed::Feed;
 use worker::Shared;
-use writer::WriterThread;
+use writer::{WriterThread, Written};
+
+/// Bytes of results at which a block is large enough, whatever it is read from. Of narrow ones the input is larger.
+const BLOCK_RESULTS: u64 = 16 << 20;
 
 /// The user's wish to stop, settable from a signal handler.
 #[derive(Debug, Default)]
@@ -114,6 +118,14 @@ impl StopReason {
     }
 }
 
+/// How a run ended, for the summary.
+struct Ended {
+    counts: Counts,
+    first_failure: Option<String>,
+    stop: Option<StopReason>,
+    written: Written,
+}
+
 /// A job that began and has ended, one way or the other.
 #[derive(Debug)]
 pub struct Finished {
@@ -137,6 +149,8 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
         None => encoder,
     });
     let (predictions, errors) = create_outputs(job, &encoder)?;
+    let row_bytes = encoder.row_bytes();
+    let block_rows = (BLOCK_RESULTS / (row_bytes.predicted + row_bytes.encoded).max(1)).max(1);
 
     let found = listing.found().clone();
     if found.skipped > 0 {
@@ -162,7 +176,7 @@ pub fn execute(job: &Job, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) -> R
         feed: Feed::new(files, job.memory_budget, job.input.limit),
         listing: Mutex::new(listing),
         plan,
-        settings: job.input.clone(),
+        settings: InputSettings { block_rows: Some(block_rows), ..job.input.clone() },
         encoder,
         watch: Watch::new(job.policies.timeout),
         messages: sender,

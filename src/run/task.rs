@@ -7,7 +7,7 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 
 use super::in_order::BlockId;
-use crate::data::{Block, ErrorRecord, MiniBatch, Predictions, RowNumbers};
+use crate::data::{Block, ErrorRecord, MiniBatch, Predictions, RowNumbers, Stage};
 use crate::engine::AttemptError;
 use crate::output::Scored;
 use crate::policy::RetryPolicy;
@@ -19,8 +19,6 @@ use crate::policy::RetryPolicy;
 pub struct BlockTask {
     pub id: BlockId,
     pub block: Arc<Block>,
-    /// Bytes of the permit that it holds until it is written.
-    pub memory: u64,
     /// Bytes of the input that it covers.
     pub input_bytes: u64,
     state: Mutex<TaskState>,
@@ -41,6 +39,8 @@ struct TaskState {
 /// What became of some consecutive records of a block.
 pub struct Outcome {
     pub records: Range<usize>,
+    /// Model calls that they took part in.
+    pub attempts: u32,
     pub result: Result<Predictions, ErrorRecord>,
 }
 
@@ -60,7 +60,12 @@ pub struct Piece {
 /// A task that is over: what goes to the output, to the error records and into the counts.
 pub struct Closed {
     pub scored: Option<Scored>,
+    /// Records that could not be decoded, as the block has them.
+    pub undecoded: Arc<[ErrorRecord]>,
+    /// Those that failed later, by rising row.
     pub errors: Vec<ErrorRecord>,
+    /// Records that took part in more than one call and got a result, and in how many calls.
+    pub retried: Vec<(Range<usize>, u32)>,
     pub succeeded: u64,
     pub failed: u64,
     pub unscored: u64,
@@ -73,7 +78,7 @@ pub struct Closed {
 }
 
 impl BlockTask {
-    pub fn new(id: BlockId, block: Block, memory: u64, input_bytes: u64) -> Arc<Self> {
+    pub fn new(id: BlockId, block: Block, input_bytes: u64) -> Arc<Self> {
         let block = Arc::new(block);
         let state = TaskState {
             mini_batches: Box::new(block.mini_batches()),
@@ -84,7 +89,7 @@ impl BlockTask {
             failed_mini_batches: Vec::new(),
             closed: false,
         };
-        Arc::new(BlockTask { id, block, memory, input_bytes, state: Mutex::new(state) })
+        Arc::new(BlockTask { id, block, input_bytes, state: Mutex::new(state) })
     }
 
     /// The next mini-batch that nobody has taken.
@@ -159,28 +164,32 @@ impl BlockTask {
     ) -> Result<Closed, ArrowError> {
         let block = &self.block;
         let records = block.records.num_rows();
-        let mut errors = block.failures.clone();
+        let mut errors = Vec::new();
         let mut tables = Vec::with_capacity(outcomes.len());
-        let mut answered = Vec::new();
-        for outcome in &outcomes {
-            match &outcome.result {
+        let (mut answered, mut retried) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome.result {
                 Ok(predictions) => {
-                    tables.push(predictions.table());
+                    tables.push(predictions.into_table());
+                    if outcome.attempts > 1 {
+                        retried.push((outcome.records.clone(), outcome.attempts));
+                    }
                     match answered.last_mut() {
                         Some(Range { end, .. }) if *end == outcome.records.start => *end = outcome.records.end,
                         _ => answered.push(outcome.records.clone()),
                     }
                 }
-                Err(error) => errors.push(error.clone()),
+                Err(error) => errors.push(error),
             }
         }
-        errors.sort_by_key(|error| error.row);
         let succeeded = tables.iter().map(|table| table.num_rows() as u64).sum::<u64>();
         let scored = match tables.as_slice() {
             [] => None,
-            [table] => Some((*table).clone()),
-            tables => Some(concat_batches(schema, tables.iter().copied())?),
+            [table] => Some(table.clone()),
+            tables => Some(concat_batches(schema, tables)?),
         };
+        // They are in the joined table now.
+        drop(tables);
         let scored = match scored {
             None => None,
             Some(predictions) => {
@@ -188,9 +197,9 @@ impl BlockTask {
                 Some(Scored { file: Arc::clone(&block.file), rows, predictions, kept })
             }
         };
-        let failed = errors.iter().map(|error| error.items).sum::<u64>();
         let decode_failed = block.failures.iter().map(|error| error.items).sum::<u64>();
-        let scoring_failed = failed - decode_failed;
+        let scoring_failed = errors.iter().map(|error| error.items).sum::<u64>();
+        let failed = decode_failed + scoring_failed;
         let unscored = (records as u64).saturating_sub(succeeded + scoring_failed);
         let in_span = block.span.end - block.span.start;
         let passed_over = block.passed_over;
@@ -203,7 +212,9 @@ impl BlockTask {
         });
         Ok(Closed {
             scored,
+            undecoded: Arc::clone(&block.failures),
             errors,
+            retried,
             succeeded,
             failed,
             unscored,
@@ -241,6 +252,44 @@ impl BlockTask {
     fn state(&self) -> MutexGuard<'_, TaskState> {
         // Outcomes are pushed whole, so a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Closed {
+    /// Takes records that cannot be written, by rising row, out of what succeeded. `block` is the one that was closed.
+    pub fn unwritable(&mut self, block: &Block, found: Vec<(u64, String)>) {
+        let records = block.records.num_rows();
+        for (row, cause) in found {
+            let record = block.rows.count_below(row, records);
+            let calls = self.retried.iter().find(|(records, _)| records.contains(&record));
+            self.errors.push(ErrorRecord {
+                file: Arc::clone(&block.file),
+                row: Some(row),
+                key: block.key_of(record),
+                items: 1,
+                stage: Stage::Write,
+                attempts: calls.map_or(1, |(_, calls)| *calls),
+                cause,
+            });
+            self.succeeded -= 1;
+            self.failed += 1;
+        }
+        self.errors.sort_by_key(|error| error.row);
+    }
+
+    /// All error records, by rising row.
+    pub fn all_errors(&self) -> impl Iterator<Item = &ErrorRecord> {
+        let (mut undecoded, mut later) = (self.undecoded.iter().peekable(), self.errors.iter().peekable());
+        std::iter::from_fn(move || match (undecoded.peek(), later.peek()) {
+            (Some(first), Some(second)) if second.row < first.row => later.next(),
+            (Some(_), _) => undecoded.next(),
+            (None, _) => later.next(),
+        })
+    }
+
+    /// About how many bytes the error records take.
+    pub fn errors_memory(&self) -> u64 {
+        self.all_errors().map(ErrorRecord::memory).sum()
     }
 }
 
@@ -319,7 +368,7 @@ mod tests {
     use arrow_schema::{DataType, Field, Schema};
 
     use super::*;
-    use crate::data::{Cuts, InputFile, Stage};
+    use crate::data::{Cuts, InputFile};
 
     fn schema(name: &str) -> SchemaRef {
         Arc::new(Schema::new(vec![Field::new(name, DataType::Int64, false)]))
@@ -339,16 +388,16 @@ mod tests {
             key: None,
             passed_over: 0,
             rows: RowNumbers::From(100),
-            failures: vec![],
+            failures: Arc::new([]),
             cuts: Cuts::Every(4),
         };
-        BlockTask::new(BlockId::default(), block, 0, 0)
+        BlockTask::new(BlockId::default(), block, 0)
     }
 
     fn predicted(items: &MiniBatch) -> Outcome {
         let rows = (0..items.len()).map(|item| items.row(item));
         let predictions = Predictions::new(schema("prediction"), vec![column(rows)], items.len()).unwrap();
-        Outcome { records: items.records.clone(), result: Ok(predictions) }
+        Outcome { records: items.records.clone(), attempts: 1, result: Ok(predictions) }
     }
 
     fn failed(task: &BlockTask, items: &MiniBatch) -> Outcome {
@@ -361,7 +410,7 @@ mod tests {
             attempts: 1,
             cause: "no".to_owned(),
         };
-        Outcome { records: items.records.clone(), result: Err(error) }
+        Outcome { records: items.records.clone(), attempts: 1, result: Err(error) }
     }
 
     fn close(task: &BlockTask) -> Closed {

@@ -13,8 +13,8 @@ use super::task::{BlockTask, Closed, Outcome, Piece};
 use crate::caught;
 use crate::data::{Block, Cuts, ErrorRecord, RowNumbers, Stage};
 use crate::engine::{AttemptError, Slot, Watch, score_mini_batch};
-use crate::input::{self, ColumnPlan, InputSettings, Listing, OpenedFile, Part, PassedOver};
-use crate::output::{Encoded, Encoder, OutputError};
+use crate::input::{self, ColumnPlan, InputSettings, Listing, OpenedFile, Part, PassedOverBefore};
+use crate::output::{Encoded, Encoder, OutputError, Writable};
 use crate::scorer::Scorer;
 
 /// What all workers of a run share.
@@ -41,7 +41,7 @@ pub enum Message {
     FileOpened {
         file: usize,
         parts: usize,
-        passed_over: PassedOver,
+        passed_over: PassedOverBefore,
     },
     PartEnded {
         file: usize,
@@ -53,7 +53,7 @@ pub enum Message {
         last: BlockId,
     },
     DecodeFailed {
-        errors: Vec<ErrorRecord>,
+        errors: Arc<[ErrorRecord]>,
     },
     AttemptFailed {
         piece: Piece,
@@ -81,7 +81,6 @@ pub struct Finished {
     pub id: BlockId,
     pub encoded: Option<Encoded>,
     pub closed: Closed,
-    pub memory: u64,
     pub input_bytes: u64,
 }
 
@@ -123,9 +122,17 @@ impl Shared {
         });
     }
 
+    /// Encodes the results of a block; those that cannot be become failures.
     fn finish(&self, task: &BlockTask, mut closed: Closed) -> Result<Finished, OutputError> {
-        let encoded = closed.scored.take().map(|scored| self.encoder.encode(&scored)).transpose()?;
-        Ok(Finished { id: task.id, encoded, closed, memory: task.memory, input_bytes: task.input_bytes })
+        let writable = closed.scored.take().map(|scored| self.encoder.encode_writable(&scored)).transpose()?;
+        let encoded = writable.and_then(|Writable { encoded, unwritable }| {
+            closed.unwritable(&task.block, unwritable);
+            encoded
+        });
+        // Neither records nor predictions are held any more, but for what is a part of the encoded.
+        let bytes = encoded.as_ref().map_or(0, |encoded| encoded.bytes() as u64);
+        self.feed.holds(task.id, bytes + closed.errors_memory());
+        Ok(Finished { id: task.id, encoded, closed, input_bytes: task.input_bytes })
     }
 }
 
@@ -208,15 +215,15 @@ impl Worker<'_> {
                     key: None,
                     passed_over: 0,
                     rows: RowNumbers::From(0),
-                    failures: vec![failure],
+                    failures: Arc::new([failure]),
                     cuts: Cuts::Every(1),
                 };
                 let id = BlockId { file, part: 0, block: 0 };
-                shared.tell(Message::FileOpened { file, parts: 1, passed_over: PassedOver::default() });
+                shared.tell(Message::FileOpened { file, parts: 1, passed_over: PassedOverBefore::new() });
                 shared.tell(Message::PartEnded { file, part: 0, blocks: 1 });
                 self.grant(id, 1);
                 shared.feed.opened(file, Vec::new());
-                self.take_in(&BlockTask::new(id, block, 0, listed.size));
+                self.take_in(&BlockTask::new(id, block, listed.size));
             }
         }
     }
@@ -228,7 +235,7 @@ impl Worker<'_> {
             shared.tell(Message::PartEnded { file: id.file, part: id.part, blocks: id.block });
             return Ok(());
         };
-        let (memory, input_bytes) = (raw.memory(), raw.input_bytes());
+        let (mut memory, input_bytes) = (raw.memory(), raw.input_bytes());
         let span = raw.span();
         // Under a limit, it must be known how many items a block has before the next one may be read.
         let early = shared.settings.limit.is_some() && shared.settings.selects();
@@ -239,10 +246,14 @@ impl Worker<'_> {
             (span.end - span.start, Box::new(move || raw.decode()))
         };
         let granted = self.grant(id, items);
+        memory += items.min(granted) * shared.encoder.row_bytes().at_most();
         shared.feed.block_read(id, part, memory, input_bytes, items);
         let mut block = block();
         block.truncate(granted);
-        let task = BlockTask::new(id, block, memory, input_bytes);
+        if !block.failures.is_empty() {
+            shared.feed.holds(id, memory + block.failures.iter().map(ErrorRecord::memory).sum::<u64>());
+        }
+        let task = BlockTask::new(id, block, input_bytes);
         self.take_in(&task);
         shared.feed.share(&task);
         self.score(&task)
@@ -260,7 +271,7 @@ impl Worker<'_> {
     /// Tells of what could not be decoded, and closes a task of which nothing could.
     fn take_in(&self, task: &Arc<BlockTask>) {
         if !task.block.failures.is_empty() {
-            self.shared.tell(Message::DecodeFailed { errors: task.block.failures.clone() });
+            self.shared.tell(Message::DecodeFailed { errors: Arc::clone(&task.block.failures) });
         }
         if task.block.records.num_rows() == 0 {
             self.shared.close(task);
@@ -275,7 +286,7 @@ impl Worker<'_> {
             let records = piece.records();
             next = match self.call(piece)? {
                 (_, Ok(predictions)) => {
-                    let outcome = Outcome { records, result: Ok(predictions) };
+                    let outcome = Outcome { records, attempts: 1, result: Ok(predictions) };
                     if self.stopped() {
                         task.bring(outcome);
                         None
@@ -305,7 +316,8 @@ impl Worker<'_> {
         }
         match self.call(piece)? {
             (piece, Ok(predictions)) => {
-                if piece.task.bring(Outcome { records: piece.records(), result: Ok(predictions) }) {
+                let attempts = piece.attempts + 1;
+                if piece.task.bring(Outcome { records: piece.records(), attempts, result: Ok(predictions) }) {
                     self.shared.close(&piece.task);
                 }
             }

@@ -4,6 +4,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::StopReason;
+use super::task::Closed;
 use super::worker::{Finished, Message, Shared};
 use crate::caught;
 use crate::output::{ErrorWriter, OutputError, Writer};
@@ -71,14 +72,14 @@ fn write_all(shared: &Shared, mut predictions: Writer, mut errors: ErrorWriter, 
     while let Ok(command) = queue.recv() {
         match command {
             Command::Write(finished) => {
-                let Finished { id, encoded, closed, memory, input_bytes } = *finished;
+                let Finished { id, encoded, closed, input_bytes } = *finished;
                 if written.error.is_none()
-                    && let Err(error) = write(&mut predictions, &mut errors, encoded, &closed.errors)
+                    && let Err(error) = write(&mut predictions, &mut errors, encoded, &closed)
                 {
                     written.error = Some(StopReason::Output(error));
                     shared.tell(Message::WriteFailed);
                 }
-                shared.feed.written(id, memory);
+                shared.feed.written(id);
                 shared.tell(Message::Written { input_bytes });
             }
             Command::Finish(wanted) => {
@@ -117,10 +118,10 @@ fn write(
     predictions: &mut Writer,
     errors: &mut ErrorWriter,
     encoded: Option<crate::output::Encoded>,
-    records: &[crate::data::ErrorRecord],
+    closed: &Closed,
 ) -> Result<(), OutputError> {
     if let Some(encoded) = encoded {
         predictions.write(encoded)?;
     }
-    records.iter().try_for_each(|record| errors.write(record))
+    closed.all_errors().try_for_each(|record| errors.write(record))
 }

@@ -10,16 +10,17 @@
 //! hang_rows: 9           # calls that hold one of these rows never return (they sleep for an hour)
 //! short_rows: 5          # these rows get no result
 //! extra_rows: 6          # these rows get two results
+//! outputs: 100           # so many further columns of numbers, as a model gives that embeds
 //! ```
 //!
-//! The prediction of a record is its row number in its file.
+//! The prediction of a record is its row number in its file; further outputs are shares of it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow_array::Int64Array;
+use arrow_array::{ArrayRef, Float64Array, Int64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::{FeatureNeeds, ModelError, ScoreError, Scorer, Signature};
@@ -42,6 +43,8 @@ pub struct Script {
     pub short_rows: BTreeSet<u64>,
     /// These rows get two results.
     pub extra_rows: BTreeSet<u64>,
+    /// So many columns stand behind the prediction.
+    pub outputs: u64,
 }
 
 /// How long a call that "never returns" sleeps.
@@ -60,12 +63,10 @@ pub struct ScriptedScorer {
 impl ScriptedScorer {
     /// A fake that follows `script`.
     pub fn new(script: Script) -> Self {
-        ScriptedScorer {
-            script,
-            signature: Signature::default(),
-            schema: Arc::new(Schema::new(vec![Field::new("prediction", DataType::Int64, false)])),
-            calls: Mutex::default(),
-        }
+        let mut fields = vec![Field::new("prediction", DataType::Int64, false)];
+        fields.extend((1..=script.outputs).map(|at| Field::new(format!("output_{at}"), DataType::Float64, false)));
+        let schema = Arc::new(Schema::new(fields));
+        ScriptedScorer { script, signature: Signature::default(), schema, calls: Mutex::default() }
     }
 
     /// Reads a `.scripted` file.
@@ -100,6 +101,7 @@ impl Script {
                 "hang_rows" => script.hang_rows = rows()?,
                 "short_rows" => script.short_rows = rows()?,
                 "extra_rows" => script.extra_rows = rows()?,
+                "outputs" => script.outputs = number(value)?,
                 other => return Err(format!("line {}: unknown key {other:?}", index + 1)),
             }
         }
@@ -158,6 +160,12 @@ impl Scorer for ScriptedScorer {
                 .into()
         };
         let len = results.len();
-        Ok(Predictions::new(Arc::clone(&self.schema), vec![Arc::new(results)], len)?)
+        let share = |at: u64| {
+            let shares = results.values().iter().map(|row| *row as f64 / (at + 1) as f64);
+            Arc::new(Float64Array::from_iter_values(shares)) as ArrayRef
+        };
+        let mut columns: Vec<ArrayRef> = (1..=script.outputs).map(share).collect();
+        columns.insert(0, Arc::new(results));
+        Ok(Predictions::new(Arc::clone(&self.schema), columns, len)?)
     }
 }

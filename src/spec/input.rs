@@ -21,6 +21,7 @@ pub(super) const HEADERS: &[(&str, Header)] = &[("on", Header::On), ("off", Head
 pub(super) fn input_settings(spec: &mut JobSpec) -> Result<InputSettings, ResolveError> {
     let seed = spec.sample_seed.take().unwrap_or(defaults::SAMPLE_SEED);
     Ok(InputSettings {
+        block_rows: None,
         input_type: spec.input_type.take().map(|text| input_type(&text)).transpose()?,
         format: spec.input_format.take().map_or(Ok(None), |text| input_format(&text))?,
         header: spec.csv_header.take().map_or(Ok(Header::Auto), |text| header(&text))?,

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::local_file::{LocalFile, folder_failure, shown, sync_folder_of, taken};
-use super::new_folder::{MANIFEST, holds_others, is_of_results};
+use super::new_folder::{MARK, holds_others, is_of_results, manifest_of};
 use super::{Existing, NewFile, StorageError};
 
 /// A folder that is filled under a hidden name beside its own.
@@ -14,6 +14,8 @@ use super::{Existing, NewFile, StorageError};
 pub(super) struct LocalFolder {
     hidden: PathBuf,
     target: PathBuf,
+    /// Where the manifest goes: a folder, and the name there.
+    manifest: (PathBuf, String),
     existing: Existing,
     /// Whether the hidden folder has been renamed and is no longer ours to remove.
     settled: bool,
@@ -33,7 +35,10 @@ impl LocalFolder {
         for attempt in 0u32.. {
             let hidden = parent.join(format!(".{name}.tmp-{}-{attempt}", std::process::id()));
             match fs::create_dir(&hidden) {
-                Ok(()) => return Ok(LocalFolder { hidden, target, existing, settled: false }),
+                Ok(()) => {
+                    let manifest = (parent.to_owned(), manifest_of(name));
+                    return Ok(LocalFolder { hidden, target, manifest, existing, settled: false });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {}
                 Err(error) => return Err(folder_failure(parent, error)),
             }
@@ -49,11 +54,19 @@ impl LocalFolder {
         LocalFile::create(&self.hidden, name, Existing::Refuse).map(NewFile::local)
     }
 
-    /// Adds the manifest and gives the folder its name.
+    /// Gives the folder its name, the manifest its own, and marks the folder as complete.
+    ///
+    /// Whoever has got the name for his folder owns that of the manifest too, whatever an earlier output left there. Where
+    /// this ends early, the folder has all its parts, but it is not marked.
     pub(super) fn commit(mut self, manifest: &[u8]) -> Result<String, StorageError> {
-        let mut file = self.create_file(MANIFEST)?;
-        file.write_all(manifest).map_err(|e| StorageError::from_io(self.target(), "written", e))?;
-        file.commit()?;
+        // A full disk shows here, while everything can still be kept under another name.
+        let manifest = match self.write_manifest(manifest) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                let _ = self.rename_to_partial();
+                return Err(error);
+            }
+        };
         let existing = fs::symlink_metadata(&self.target).ok();
         if self.existing == Existing::Replace
             && existing.is_some_and(|meta| meta.is_dir())
@@ -74,7 +87,16 @@ impl LocalFolder {
         self.settled = true;
         sync_folder_of(&self.target)?;
         remove_replaced(&self.hidden, replaced).map_err(|e| self.failed(e))?;
+        manifest.commit()?;
+        LocalFile::create(&self.target, MARK, Existing::Replace)?.commit()?;
         Ok(self.target())
+    }
+
+    fn write_manifest(&self, content: &[u8]) -> Result<NewFile, StorageError> {
+        let (folder, name) = &self.manifest;
+        let mut file = LocalFile::create(folder, name, Existing::Replace).map(NewFile::local)?;
+        file.write_all(content).map_err(|e| StorageError::from_io(file.location(), "written", e))?;
+        Ok(file)
     }
 
     /// Keeps the folder as `<name>.partial`, in place of an older one.

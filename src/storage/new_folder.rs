@@ -4,13 +4,20 @@ use super::local_folder::LocalFolder;
 use super::remote_folder::RemoteFolder;
 use super::{NewFile, StorageError};
 
-/// The file that is in a folder of results exactly when this is complete. Readers pass over names with an underscore.
-pub(super) const MANIFEST: &str = "_manifest.json";
+/// The file that is in a folder of results exactly when this is complete, by Spark's convention. It is empty: readers
+/// pass over names with an underscore, but for Polars, which passes over empty files.
+pub(super) const MARK: &str = "_SUCCESS";
+
+/// What the manifest of a folder of results is called behind the folder's name. It lies beside the folder, where no
+/// reader of the folder meets it.
+const MANIFEST: &str = ".manifest.json";
 
 /// What every other file of a folder of results begins with.
 const PART: &str = "part-";
 
-/// A folder of results that is being written: files that belong together, called `part-...`, and a manifest.
+/// A folder of results that is being written: files that belong together, called `part-...`. Beside it lies a manifest,
+/// and the last thing that is written is an empty `_SUCCESS` in it: where this is, the parts and the manifest are those
+/// of one complete result.
 ///
 /// It has its name, and is seen by others, only once it is committed; dropping it leaves nothing behind.
 pub struct NewFolder(Target);
@@ -55,7 +62,7 @@ impl NewFolder {
         }
     }
 
-    /// Makes the files durable and visible, with a manifest of this content, and says where they are.
+    /// Makes the files durable and visible, with a manifest of this content beside them, and says where they are.
     pub fn commit(self, manifest: &[u8]) -> Result<String, StorageError> {
         match self.0 {
             Target::Local(folder) => folder.commit(manifest),
@@ -63,8 +70,8 @@ impl NewFolder {
         }
     }
 
-    /// Keeps the files of an unfinished result: those of a local folder in `<name>.partial`, without a manifest, whose place
-    /// is returned. Uploads are given up.
+    /// Keeps the files of an unfinished result: those of a local folder in `<name>.partial`, without a manifest or
+    /// `_SUCCESS`, whose place is returned. Uploads are given up.
     pub fn keep_partial(self) -> Result<Option<String>, StorageError> {
         match self.0 {
             Target::Local(folder) => folder.keep_partial().map(Some),
@@ -75,8 +82,14 @@ impl NewFolder {
 
 /// Whether a folder of results may hold a file of this name, so that it may be replaced with the folder.
 pub(super) fn is_of_results(name: &str) -> bool {
-    // An upload that was cut off at its very end may have left a hidden one.
-    name == MANIFEST || name.strip_prefix('.').unwrap_or(name).starts_with(PART)
+    // What was cut off at its very end may have left a hidden one.
+    let shown = name.strip_prefix('.').unwrap_or(name);
+    name == MARK || shown.starts_with(PART) || (shown != name && shown.starts_with(MARK))
+}
+
+/// What the manifest of the folder `name` is called.
+pub(super) fn manifest_of(name: &str) -> String {
+    format!("{name}{MANIFEST}")
 }
 
 /// The error for a folder with a file in it that is not ours to replace.
@@ -138,8 +151,38 @@ mod tests {
         fill(&mut folder, &[("part-0", b"a"), ("part-1", b"")]);
         assert!(names(&dir.path().join("new")).iter().all(|name| name.starts_with('.')));
         assert_eq!(folder.commit(b"{}").unwrap(), parent.location_of("out"));
-        assert_eq!(names(&dir.path().join("new")), ["out/_manifest.json", "out/part-0", "out/part-1"]);
+        assert_eq!(names(&dir.path().join("new")), ["out.manifest.json", "out/_SUCCESS", "out/part-0", "out/part-1"]);
         assert_eq!(fs::read(dir.path().join("new/out/part-0")).unwrap(), b"a");
+        assert_eq!(
+            fs::read(dir.path().join("new/out/_SUCCESS")).unwrap(),
+            b"",
+            "Polars reads everything but empty files"
+        );
+        assert_eq!(fs::read(dir.path().join("new/out.manifest.json")).unwrap(), b"{}");
+    }
+
+    #[test]
+    fn a_manifest_without_its_folder_is_an_old_one() {
+        let dir = TempDir::new();
+        dir.file("out.manifest.json", b"old");
+        let folder = Folder::from(dir.path().to_owned()).create_folder("out", Existing::Refuse).unwrap();
+        folder.commit(b"new").unwrap();
+        assert_eq!(fs::read(dir.path().join("out.manifest.json")).unwrap(), b"new");
+        let place = memory_place(&[("o/out.manifest.json", b"old")], "o");
+        folder::remote(place.clone()).create_folder("out", Existing::Refuse).unwrap().commit(b"new").unwrap();
+        assert_eq!(memory_names(&place), ["o/out.manifest.json", "o/out/_SUCCESS"]);
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_put_leaves_the_folder_unmarked() {
+        let dir = TempDir::new();
+        let parent = Folder::from(dir.path().to_owned());
+        let mut folder = parent.create_folder("out", Existing::Refuse).unwrap();
+        fill(&mut folder, &[("part-0", b"a")]);
+        fs::create_dir(dir.path().join("out.manifest.json")).unwrap();
+        let error = folder.commit(b"{}").unwrap_err().to_string();
+        assert!(error.contains("out.manifest.json"), "{error}");
+        assert_eq!(names(dir.path()), ["out.partial/part-0"]);
     }
 
     #[test]
@@ -166,7 +209,8 @@ mod tests {
             assert!(names(dir.path()).contains(&"out/part-7".to_owned()) || name == "file");
             folder.commit(b"").unwrap();
         }
-        let expected = ["file/_manifest.json", "file/part-0", "out/_manifest.json", "out/part-0"];
+        let expected =
+            ["file.manifest.json", "file/_SUCCESS", "file/part-0", "out.manifest.json", "out/_SUCCESS", "out/part-0"];
         assert_eq!(names(dir.path()), expected);
         // What is no result is never removed.
         dir.file("mine/notes.txt", b"");
@@ -184,7 +228,7 @@ mod tests {
         dir.file("out/notes.txt", b"mine");
         let error = folder.commit(b"").unwrap_err().to_string();
         assert!(error.contains("notes.txt"), "{error}");
-        assert_eq!(names(dir.path()), ["out.partial/_manifest.json", "out/notes.txt", "out/part-0"]);
+        assert_eq!(names(dir.path()), ["out/notes.txt", "out/part-0"]);
     }
 
     #[test]
@@ -211,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_appear_together_and_the_manifest_last() {
+    fn objects_appear_together_and_are_marked() {
         let place = memory_place(&[("other/out/x", b"")], "o");
         let parent = folder::remote(place.clone());
         let mut new = parent.create_folder("out", Existing::Refuse).unwrap();
@@ -219,7 +263,8 @@ mod tests {
         fill(&mut new, &[("part-0", b"small"), ("part-1", &large), ("part-2", b"")]);
         assert_eq!(memory_names(&place), ["other/out/x"]);
         assert_eq!(new.commit(b"{}").unwrap(), "memory://test/o/out");
-        let names = ["o/out/_manifest.json", "o/out/part-0", "o/out/part-1", "o/out/part-2", "other/out/x"];
+        let names =
+            ["o/out.manifest.json", "o/out/_SUCCESS", "o/out/part-0", "o/out/part-1", "o/out/part-2", "other/out/x"];
         assert_eq!(memory_names(&place), names);
     }
 
@@ -235,7 +280,8 @@ mod tests {
     #[test]
     fn objects_that_exist_are_refused_or_replaced() {
         let old: &[(&str, &[u8])] = &[
-            ("o/out/_manifest.json", b"old"),
+            ("o/out.manifest.json", b"old"),
+            ("o/out/_SUCCESS", b""),
             ("o/out/part-0", b"old"),
             ("o/out/part-9", b"old"),
             ("o/out2", b"other"),
@@ -254,10 +300,12 @@ mod tests {
         assert_eq!(
             memory_names(&place),
             [
-                "o/file/_manifest.json",
+                "o/file.manifest.json",
+                "o/file/_SUCCESS",
                 "o/file/part-0",
                 "o/file/part-1",
-                "o/out/_manifest.json",
+                "o/out.manifest.json",
+                "o/out/_SUCCESS",
                 "o/out/part-0",
                 "o/out/part-1",
                 "o/out2"
@@ -270,7 +318,7 @@ mod tests {
 
     #[test]
     fn objects_that_appear_meanwhile_are_left_alone() {
-        for theirs in ["part-1", MANIFEST] {
+        for theirs in ["part-1", MARK] {
             let place = memory_place(&[], "o");
             let parent = folder::remote(place.clone());
             let mut new = parent.create_folder("out", Existing::Refuse).unwrap();

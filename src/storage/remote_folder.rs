@@ -6,19 +6,23 @@ use object_store::path::Path;
 
 use super::failure::failure;
 use super::local_file::taken;
-use super::new_folder::{MANIFEST, holds_others, is_of_results};
+use super::new_folder::{MARK, holds_others, is_of_results, manifest_of};
 use super::place::RemotePlace;
 use super::runtime::wait;
 use super::upload::Upload;
 use super::{Existing, NewFile, StorageError};
 
 /// Objects below a prefix that appear together, as far as a store can do it: everything is uploaded before, and completed
-/// one after the other when all is there. The manifest comes last: where it is, the others are complete.
+/// one after the other when all is there. Then come the manifest, beside the prefix, and the mark of completeness: where
+/// it is, the others are complete.
 ///
 /// Dropping it abandons the uploads.
 pub(super) struct RemoteFolder {
     /// The prefix.
     place: RemotePlace,
+    /// The prefix that it lies in, and what the manifest is called there.
+    parent: RemotePlace,
+    manifest: String,
     existing: Existing,
     /// What has the name of the folder or lies in it, and is to be replaced.
     old: Vec<Path>,
@@ -31,12 +35,14 @@ impl RemoteFolder {
         let path = parent.child(name)?;
         let mut folder = RemoteFolder {
             place: RemotePlace { path, is_prefix: true, ..parent.clone() },
+            parent: parent.clone(),
+            manifest: manifest_of(name),
             existing,
             old: Vec::new(),
             sealed: VecDeque::new(),
         };
         // Refuses a place that takes no results before anything is asked.
-        Upload::part(&folder.place, MANIFEST, existing)?;
+        Upload::part(&folder.place, MARK, existing)?;
         folder.look_around()?;
         Ok(folder)
     }
@@ -90,12 +96,13 @@ impl RemoteFolder {
         Ok(())
     }
 
-    /// Completes the uploads in order, and puts the manifest. What was there before is deleted: its manifest first, so that
-    /// no manifest ever tells of a mixture, and at the end the parts that were not replaced.
+    /// Completes the uploads in order, and puts the manifest and the mark. What was there before is deleted: its mark and
+    /// its manifest first, so that they never tell of a mixture, and the parts that were not replaced before the new mark.
     pub(super) fn commit(mut self, manifest: &[u8]) -> Result<String, StorageError> {
-        let manifest_path = self.place.child(MANIFEST)?;
-        if self.old.contains(&manifest_path) {
-            self.delete([manifest_path.clone()])?;
+        if !self.old.is_empty() {
+            let mark = self.place.child(MARK)?;
+            self.old.retain(|path| *path != mark);
+            self.delete([mark, self.parent.child(&self.manifest)?])?;
         }
         let mut made = HashSet::new();
         if let Err(error) = self.complete(manifest, &mut made) {
@@ -106,8 +113,6 @@ impl RemoteFolder {
             let _ = self.abort();
             return Err(error);
         }
-        let old = std::mem::take(&mut self.old).into_iter();
-        self.delete(old.filter(|path| *path != manifest_path && !made.contains(path)))?;
         Ok(self.target())
     }
 
@@ -118,9 +123,15 @@ impl RemoteFolder {
             upload.commit()?;
             made.insert(path);
         }
-        let mut file = Upload::part(&self.place, MANIFEST, Existing::Refuse)?;
+        let old = std::mem::take(&mut self.old).into_iter();
+        self.delete(old.filter(|path| !made.contains(path)))?;
+        // Who has completed the parts owns the manifest's name too, whatever an earlier output left there.
+        let mut file = Upload::part(&self.parent, &self.manifest, Existing::Replace)?;
+        let path = file.path().clone();
         file.write(manifest)?;
-        file.commit().map(drop)
+        file.commit()?;
+        made.insert(path);
+        Upload::part(&self.place, MARK, Existing::Refuse)?.commit().map(drop)
     }
 
     fn delete(&self, paths: impl IntoIterator<Item = Path>) -> Result<(), StorageError> {

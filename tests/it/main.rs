@@ -16,6 +16,7 @@ mod onnx_runtime;
 mod output;
 mod policies;
 mod property;
+mod readers;
 mod samples;
 mod shaping;
 mod snapshots;

@@ -1,10 +1,12 @@
 //! What a run leaves: predictions in every form, error records, `job.json`, and nothing else.
 
 use std::fs;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use serde_json::Value;
 
-use crate::support::{Run, Scene, Table, assert_same, rows_csv};
+use crate::support::{Run, Scene, Table, assert_same, rows_csv, write_parquet};
 
 const FORMS: [&str; 5] = ["txt", "csv", "jsonl", "parquet", "arrow"];
 
@@ -270,11 +272,12 @@ fn parts_hold_what_one_file_would() {
             assert_eq!(ended.predictions().rows, whole.predictions().rows, "{form} {size}");
             assert_eq!(ended.result("predictions"), format!("{to}/{name}").as_str());
             assert_eq!(ended.stdout, format!("{to}/{name}\n"));
-            assert_eq!(scene.names(&to).len(), 3, "nothing hidden is left");
+            assert_eq!(scene.names(&to).len(), 4, "nothing hidden is left");
             let names = scene.names(&format!("{to}/{name}"));
-            assert_eq!((names.len(), names[0].as_str()), (parts + 1, "_manifest.json"));
+            assert_eq!((names.len(), names[0].as_str()), (parts + 1, "_SUCCESS"));
+            assert_eq!(scene.read(&format!("{to}/{name}/_SUCCESS")), "");
             assert_eq!(names[parts], format!("part-{:05}.{form}", parts - 1));
-            let manifest: Value = serde_json::from_str(&scene.read(&format!("{to}/{name}/_manifest.json"))).unwrap();
+            let manifest: Value = serde_json::from_str(&scene.read(&format!("{to}/{name}.manifest.json"))).unwrap();
             assert_eq!(manifest["rows"], 3997);
             let mut bytes = 0;
             for (part, name) in manifest["parts"].as_array().unwrap().iter().zip(&names[1..]) {
@@ -297,7 +300,7 @@ fn parts_hold_what_one_file_would() {
 fn parts_of_bytes_are_not_much_larger() {
     let scene = Scene::new();
     scene.scripted("", 800_000).args(&["--output-partition-size", "1MB", "--mini-batch-size", "1000"]).ok();
-    let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv/_manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&scene.read("out/predictions.csv.manifest.json")).unwrap();
     let parts = manifest["parts"].as_array().unwrap();
     assert!(parts.len() > 1, "{manifest}");
     let (last, full) = parts.split_last().unwrap();
@@ -311,7 +314,7 @@ fn an_empty_output_has_one_empty_part() {
         let scene = Scene::new();
         let name = format!("p.{form}");
         scene.scripted("", 0).named(&name).args(&["--csv-header", "on", "--output-partition-size", "10"]).ok();
-        assert_eq!(scene.names(&format!("out/{name}")), ["_manifest.json", &format!("part-00000.{form}")]);
+        assert_eq!(scene.names(&format!("out/{name}")), ["_SUCCESS", &format!("part-00000.{form}")]);
         assert_eq!(scene.read(&format!("out/{name}/part-00000.{form}")), table);
     }
     let scene = Scene::new();
@@ -328,7 +331,7 @@ fn parts_are_replaced_only_on_request() {
     run(5, "2").exits(6).says(&["out/predictions.csv", "already exists", "--overwrite"]);
     assert_eq!(scene.names("out/predictions.csv").len(), 4);
     assert_eq!(run(3, "2").arg("--overwrite").ok().predictions().len(), 3);
-    assert_eq!(scene.names("out/predictions.csv"), ["_manifest.json", "part-00000.csv", "part-00001.csv"]);
+    assert_eq!(scene.names("out/predictions.csv"), ["_SUCCESS", "part-00000.csv", "part-00001.csv"]);
     // Neither kind is mistaken for the other.
     scene.scripted("", 3).arg("--overwrite").exits(6).says(&["out/predictions.csv", "is a folder"]);
     scene.write("out/predictions.csv/notes.txt", "mine");
@@ -350,7 +353,8 @@ fn parts_of_a_failed_run_are_kept_under_another_name() {
             let ended = run.exits(5);
             assert_eq!(ended.predictions().len(), 2, "{ended}");
             assert_eq!(ended.result("partial_predictions"), format!("out/{name}.partial").as_str());
-            assert_eq!(scene.names(&format!("out/{name}.partial")).len(), 2, "no manifest");
+            assert_eq!(scene.names(&format!("out/{name}.partial")).len(), 2, "no mark");
+            assert!(!scene.exists(&format!("out/{name}.manifest.json")));
             assert!(!scene.exists(&format!("out/{name}")));
         }
     }
@@ -418,4 +422,96 @@ fn the_compression_is_asked_for_by_its_name() {
         run.exits(2).says(&["output_compression", says]);
     }
     scene.scripted("", 1).named("p.parquet.gz").exits(2).says(&["p.parquet.gz", "leave .gz out"]);
+}
+
+/// 20,000 rows of which these have a time that no calendar has, as DuckDB writes infinity.
+fn with_infinities(scene: &Scene, rows: &[i64]) {
+    let times = (0..20_000).map(|row| if rows.contains(&row) { i64::MAX } else { row * 1_000_000 });
+    let columns: [(&str, ArrayRef); 2] = [
+        ("id", Arc::new(Int64Array::from_iter_values(0..20_000))),
+        ("at", Arc::new(TimestampMicrosecondArray::from_iter_values(times))),
+    ];
+    scene.write("model.scripted", "");
+    write_parquet(scene, "data.parquet", &RecordBatch::try_from_iter(columns).unwrap(), 12_000);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_costs_its_record() {
+    let scene = Scene::new();
+    with_infinities(&scene, &[0, 7777, 7778, 19_999]);
+    let run = |to: &str, name: &str| {
+        let run = scene.run().model("model.scripted").input("data.parquet").args(&["--keep", "at", "--key", "id"]);
+        run.mini_batch_size("100").to(to).named(name)
+    };
+    for name in ["p.txt", "p.csv", "p.jsonl", "p.csv.gz"] {
+        let ended = run(name, name).ok();
+        assert_eq!(ended.counts(), (20_000, 19_996, 4));
+        assert_eq!(ended.failed_rows(), [0, 7777, 7778, 19_999]);
+        let error = &ended.errors()[1];
+        assert_eq!((&error["stage"], &error["attempts"], &error["key"]), (&"write".into(), &1.into(), &7777.into()));
+        assert!(error["cause"].as_str().unwrap().contains("write .parquet"), "{error}");
+    }
+    // The tests' own table of text has no room for such values either.
+    assert!(run("parquet", "p.parquet").command().output().unwrap().status.success());
+    assert_eq!(scene.read("parquet/p.errors.jsonl"), "");
+    // In parts, as one that exceeds a threshold, and as all that there is.
+    let ended = run("parts", "p.csv").args(&["--output-partition-size", "3000"]).ok();
+    assert_eq!(ended.counts(), (20_000, 19_996, 4));
+    run("few", "p.csv").args(&["--error-threshold", "4"]).ok();
+    run("many", "p.csv").args(&["--error-threshold", "3"]).exits(5).says(&["error_threshold 3"]);
+    with_infinities(&scene, &(0..20_000).collect::<Vec<_>>());
+    let ended = run("none", "p.csv").args(&["--limit", "300"]).exits(5);
+    assert_eq!(ended.counts(), (300, 0, 300));
+    ended.says(&["no item succeeded", "data.parquet, row 0"]);
+}
+
+#[test]
+fn attempts_at_what_cannot_be_written_are_told() {
+    let scene = Scene::new();
+    with_infinities(&scene, &[150]);
+    scene.write("model.scripted", "fail: 2");
+    let run = scene.run().model("model.scripted").input("data.parquet").args(&["--keep", "at", "--limit", "300"]);
+    let ended = run.mini_batch_size("100").ok();
+    assert_eq!(ended.counts(), (300, 299, 1));
+    assert_eq!(ended.only_error()["attempts"], 3);
+}
+
+/// The most memory that a run had, in megabytes.
+fn peak_megabytes(ended: &crate::support::Ended) -> u64 {
+    ended.result("peak_memory_bytes").as_u64().unwrap() >> 20
+}
+
+#[test]
+fn results_of_small_records_take_little_memory_at_a_time() {
+    let scene = Scene::new();
+    // One block's worth of text: the results of it would be a gigabyte.
+    let text: String =
+        std::iter::once("id\n".to_owned()).chain((0..400_000).map(|row| format!("{row:09}\n"))).collect();
+    scene.write("data.csv", text);
+    scene.write("model.scripted", "outputs: 50");
+    let run = scene.run().model("model.scripted").input("data.csv").args(&["--workers", "2"]).mini_batch_size("1000");
+    let ended = run.to("null:").named("p.csv").ok();
+    assert_eq!(ended.counts(), (400_000, 400_000, 0));
+    assert!(peak_megabytes(&ended) < 300, "{} MB", peak_megabytes(&ended));
+}
+
+#[test]
+fn results_that_wait_for_a_slow_writer_are_bounded() {
+    let scene = Scene::new();
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4_000_000));
+    write_parquet(&scene, "data.parquet", &RecordBatch::try_from_iter([("id", ids)]).unwrap(), 1 << 20);
+    scene.write("model.scripted", "outputs: 4");
+    let run = scene.run().model("model.scripted").input("data.parquet").args(&["--workers", "2", "--name", "j"]);
+    let run = run.mini_batch_size("10000").to("-").named("p.csv");
+    let ended = run.in_shell("\"$@\" | { sleep 4; wc -l; }");
+    let output = { ended }.output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "4000001",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let job: Value = serde_json::from_str(&scene.read("outputs/j/job.json")).unwrap();
+    let peak = job["result"]["peak_memory_bytes"].as_u64().unwrap() >> 20;
+    assert!(peak < 400, "{peak} MB");
 }

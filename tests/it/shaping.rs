@@ -88,6 +88,27 @@ fn a_limit_reads_no_more_than_it_must() {
 }
 
 #[test]
+fn row_groups_behind_the_limit_are_not_passed_over() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("data")).unwrap();
+    let numbers = |range: std::ops::Range<u64>| -> Table {
+        let lines: Vec<String> = range.map(|x| x.to_string()).collect();
+        Table::csv(&format!("x\n{}\n", lines.join("\n")))
+    };
+    // Row groups of ten: 0 to 9, and so on; those of tens that are even are taken.
+    for file in ["a", "b"] {
+        write_parquet(&scene, &format!("data/{file}.parquet"), &number_columns(&numbers(0..50)), 10);
+    }
+    let tens = "x BETWEEN 10 AND 19 OR x BETWEEN 30 AND 39";
+    for (limit, row_groups) in [("1", 1), ("10", 1), ("11", 2), ("20", 2), ("21", 4), ("31", 5), ("40", 5), ("41", 6)] {
+        let ended = scripted(&scene).args(&["--where", tens, "--limit", limit]).ok();
+        let passed = (ended.count("row_groups_passed_over"), ended.count("passed_over"));
+        assert_eq!(passed, (row_groups, row_groups * 10), "--limit {limit}");
+    }
+    assert_eq!(scripted(&scene).args(&["--where", tens]).ok().count("row_groups_passed_over"), 6);
+}
+
+#[test]
 fn failed_records_count_towards_the_limit() {
     let scene = Scene::new();
     scene.write("data/a.csv", "id,x\n0,1\n1\n2,1\n3,1\n");

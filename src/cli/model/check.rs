@@ -128,7 +128,7 @@ impl Scored {
         let (mut places, mut order, mut failed) = (Vec::new(), Vec::new(), BTreeMap::new());
         for block in blocks {
             let name = &block.file.name;
-            for failure in &block.failures {
+            for failure in block.failures.iter() {
                 failed.insert((name.clone(), failure.row.unwrap_or(block.span.start)), failure.cause.clone());
             }
             let mut left: Vec<MiniBatch> = block.mini_batches().collect();
@@ -198,7 +198,7 @@ impl Expected {
         }
         let names: Vec<String> = named[columns.len()..].iter().map(|feature| feature.name.clone()).collect();
         let blocks = records::read(&super::stores(&pointers)?, &pointers, &settings, &FeatureNeeds::Named(named))?;
-        if let Some(failure) = blocks.iter().flat_map(|block| &block.failures).next() {
+        if let Some(failure) = blocks.iter().flat_map(|block| block.failures.iter()).next() {
             let row = failure.row.map_or_else(String::new, |row| format!("row {row}: "));
             return Err(broken(format!("{row}{}", failure.cause)));
         }

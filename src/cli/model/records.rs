@@ -87,7 +87,7 @@ pub(super) fn mini_batch(records: RecordBatch) -> MiniBatch {
         passed_over: 0,
         records,
         rows: RowNumbers::From(0),
-        failures: Vec::new(),
+        failures: Arc::new([]),
         cuts: Cuts::Every(rows.max(1) as u64),
     };
     MiniBatch { block: Arc::new(block), records: 0..rows }

@@ -1,6 +1,7 @@
 //! The room from outside: files in, blocks out. What holds for every format is checked for every block read here.
 
 mod arrow;
+mod block_rows;
 mod csv;
 mod json_lines;
 mod parquet;
@@ -75,7 +76,7 @@ fn check(blocks: &[Block], plan: &ColumnPlan) {
         assert_eq!(block.items() + block.passed_over, next - block.span.start);
         assert_eq!(block.key, plan.key());
         let mut rows: Vec<u64> = (0..block.records.num_rows()).map(|index| block.rows.get(index)).collect();
-        for failure in &block.failures {
+        for failure in block.failures.iter() {
             let row = failure.row.unwrap();
             rows.extend(row..row + failure.items);
             assert_eq!((failure.attempts, &failure.file), (0, &block.file));
@@ -136,6 +137,6 @@ type Causes = Vec<(u64, Stage, String)>;
 
 /// Rows and causes of all failures.
 fn causes(blocks: &[Block]) -> Causes {
-    let failures = blocks.iter().flat_map(|block| &block.failures);
+    let failures = blocks.iter().flat_map(|block| block.failures.iter());
     failures.map(|failure| (failure.row.unwrap(), failure.stage, failure.cause.clone())).collect()
 }

@@ -52,7 +52,7 @@ fn score(scorer: &dyn Scorer) {
         passed_over: 0,
         records,
         rows: RowNumbers::From(0),
-        failures: vec![],
+        failures: Arc::new([]),
         cuts: Cuts::Every(u64::MAX / 2),
     });
     // An error is as good as scores.

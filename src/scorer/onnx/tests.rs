@@ -91,7 +91,7 @@ pub(super) fn block(table: &Table, needs: &FeatureNeeds) -> Arc<Block> {
         passed_over: 0,
         records,
         rows: RowNumbers::From(0),
-        failures: vec![],
+        failures: Arc::new([]),
         cuts: Cuts::Every(u64::MAX / 2),
     })
 }

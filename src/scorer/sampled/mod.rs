@@ -157,7 +157,7 @@ impl Sampled {
             passed_over: 0,
             records,
             rows: RowNumbers::From(0),
-            failures: Vec::new(),
+            failures: Arc::new([]),
             cuts: Cuts::Every(rows.max(1) as u64),
         };
         let predictions = self.scorer.score(&MiniBatch { block: Arc::new(block), records: 0..rows })?;

@@ -86,7 +86,7 @@ fn mini_batch(records: &RecordBatch, range: Range<usize>) -> MiniBatch {
         passed_over: 0,
         records: records.clone(),
         rows: RowNumbers::From(0),
-        failures: vec![],
+        failures: Arc::new([]),
         cuts: Cuts::Every(u64::MAX / 2),
     };
     MiniBatch { block: Arc::new(block), records: range }
