@@ -59,7 +59,7 @@ impl FileSample {
     pub(super) fn count(&self, rows: Range<u64>) -> u64 {
         let all = rows.end.saturating_sub(rows.start);
         if all > MAX_COUNTED {
-            let share = u128::from(all) * u128::from(self.below) >> 64;
+            let share = (u128::from(all) * u128::from(self.below)) >> 64;
             return if self.all { all } else { share as u64 };
         }
         rows.filter(|row| self.takes(*row)).count() as u64
