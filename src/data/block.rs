@@ -2,9 +2,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use serde_json::Value;
 
-use super::{ErrorRecord, key_value};
+use super::{ErrorRecord, ItemKey, key_value};
 
 /// One file of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub enum Cuts {
 
 impl Block {
     /// The value of a record's key, if there are keys.
-    pub fn key_of(&self, record: usize) -> Option<Value> {
+    pub fn key_of(&self, record: usize) -> Option<ItemKey> {
         let column = self.key?;
         key_value(self.records.schema_ref().field(column), self.records.column(column), record)
     }

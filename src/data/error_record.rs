@@ -2,9 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::InputFile;
+use super::{InputFile, ItemKey};
 
 /// Where on its way an item failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +38,7 @@ pub struct ErrorRecord {
     /// Row in the file, from 0; `None` when a whole file failed before its rows were known.
     pub row: Option<u64>,
     /// The value of its key column, if the job has one and the value could be read.
-    pub key: Option<Value>,
+    pub key: Option<ItemKey>,
     /// How many items this record answers for: 1 but for unreadable stretches.
     pub items: u64,
     /// Where it failed.
@@ -53,6 +52,6 @@ pub struct ErrorRecord {
 impl ErrorRecord {
     /// About how many bytes it takes in memory.
     pub fn memory(&self) -> u64 {
-        (size_of::<ErrorRecord>() + self.cause.len() + self.key.as_ref().map_or(0, |key| key.to_string().len())) as u64
+        (size_of::<ErrorRecord>() + self.cause.len() + self.key.as_ref().map_or(0, |key| key.as_json().len())) as u64
     }
 }

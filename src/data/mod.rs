@@ -7,11 +7,13 @@
 mod block;
 mod error_record;
 mod features;
+mod instants;
 mod key;
 mod predictions;
 
 pub use block::{Block, Cuts, InputFile, MiniBatch, RowNumbers};
 pub use error_record::{ErrorRecord, Stage};
 pub use features::{ElementType, FeatureNeeds, NamedFeature};
-pub use key::{RAW_JSON, key_value};
+pub use instants::in_utc;
+pub use key::{ItemKey, RAW_JSON, key_value};
 pub use predictions::{Predictions, PredictionsError};

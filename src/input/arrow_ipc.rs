@@ -45,7 +45,7 @@ pub(super) fn part(file: &ListedFile, binding: ColumnarBinding, size: MiniBatchS
     let progress = Progress::Counted { taken: taken.clone(), reported: 0 };
     ColumnarPart::new(&file.file, &binding, size, None, progress, move || {
         let stream = open(&location, Some(projection), taken)?.ok_or("it became empty while it was read")?;
-        Ok(Opened { batches: Box::new(stream), sizing: None })
+        Ok(Opened { batches: Box::new(stream), row_bytes: 0 })
     })
 }
 
@@ -62,7 +62,7 @@ fn is_cut(file: &ListedFile) -> Result<bool, InputError> {
 /// Reads the schema; `None` if there is not a single byte.
 fn open(location: &Location, projection: Option<Vec<usize>>, taken: Taken) -> Result<Option<Stream>, String> {
     let source = location.open().map_err(|error| error.to_string())?;
-    let plain = decompressed(source, taken).map_err(|error| error.to_string())?;
+    let plain = decompressed(source, taken).map_err(|error| error.to_string())?.bytes;
     let mut plain = BufReader::with_capacity(READ_BYTES, plain);
     let mut start = Vec::with_capacity(WORD);
     plain.by_ref().take(WORD as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;

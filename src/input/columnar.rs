@@ -1,61 +1,22 @@
 //! Typed columns as a stream of blocks: what Parquet and Arrow files have in common.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
-use serde_json::Value;
 
 use super::compression::Taken;
 use super::convert;
+use super::pending::{Pending, Sizing};
 use super::raw_block::{Content, Decoded, RawBlock, calmly};
 use super::reading::{Key, Reading, Sources};
-use crate::data::{Cuts, InputFile, key_value};
+use super::value_bytes::{column_bytes, fixed_bytes};
+use crate::data::{Cuts, InputFile, ItemKey, key_value};
 use crate::policy::MiniBatchSize;
-
-/// Decoded bytes of a block, about: what stays in a core's outer cache and hides the cost of handing blocks over.
-const BLOCK_BYTES: u64 = 1 << 20;
-/// Rows of a block, at most, unless a mini-batch is larger.
-const BLOCK_ROWS: u64 = 131_072;
-/// Decoded bytes at which a mini-batch is cut though it is not complete: beyond them, memory would not be bounded.
-const MAX_BLOCK_BYTES: u64 = 256 << 20;
-
-/// How many rows go into blocks and mini-batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sizing {
-    pub block_rows: u64,
-    pub batch_rows: u64,
-}
-
-impl Sizing {
-    /// For rows of so many bytes, on average.
-    pub(super) fn new(size: MiniBatchSize, row_bytes: u64) -> Sizing {
-        let row_bytes = row_bytes.max(1);
-        let batch_rows = size.rows(row_bytes).clamp(1, (MAX_BLOCK_BYTES / row_bytes).max(1));
-        let fitting = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
-        Sizing { block_rows: (fitting / batch_rows).max(1) * batch_rows, batch_rows }
-    }
-
-    /// The same with blocks of no more rows than this, as far as whole mini-batches allow.
-    pub(super) fn at_most(self, rows: Option<u64>) -> Sizing {
-        let fitting = rows.map_or(self.block_rows, |rows| (rows / self.batch_rows).max(1) * self.batch_rows);
-        Sizing { block_rows: self.block_rows.min(fitting), ..self }
-    }
-}
-
-/// The bytes that a value takes when its type says so.
-pub(super) fn fixed_bytes(data_type: &DataType) -> Option<u64> {
-    match data_type {
-        DataType::Boolean => Some(1),
-        DataType::FixedSizeBinary(width) => u64::try_from(*width).ok(),
-        other => other.primitive_width().map(|width| width as u64),
-    }
-}
 
 /// Decoded batches, one after the other.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
@@ -63,8 +24,8 @@ pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError
 /// A part that has been opened.
 pub(super) struct Opened {
     pub batches: Batches,
-    /// `None` leaves it to the first batch.
-    pub sizing: Option<Sizing>,
+    /// The mean bytes of a row, at least, as far as it is known beforehand.
+    pub row_bytes: u64,
 }
 
 /// How to know how much of the file has been read.
@@ -114,12 +75,13 @@ pub(super) struct ColumnarPart {
     size: MiniBatchSize,
     /// Nothing is held until the first block is asked for.
     source: Source,
+    /// What the file says of the mean bytes of a row; the first batch says the rest.
+    row_bytes: u64,
     sizing: Option<Sizing>,
     next_row: u64,
     /// Rows of the part, if known beforehand.
     rows: Option<Range<u64>>,
-    pending: VecDeque<RecordBatch>,
-    pending_rows: u64,
+    pending: Pending,
     progress: Progress,
 }
 
@@ -146,11 +108,11 @@ impl ColumnarPart {
             binding: Arc::clone(binding),
             size,
             source: Source::Closed(Box::new(open)),
+            row_bytes: 0,
             sizing: None,
             next_row: rows.as_ref().map_or(0, |rows| rows.start),
             rows,
-            pending: VecDeque::new(),
-            pending_rows: 0,
+            pending: Pending::default(),
             progress,
         }
     }
@@ -158,13 +120,15 @@ impl ColumnarPart {
     /// The next block, or nothing at the end of the part. The decoding of the format is done here.
     pub(super) fn next_block(&mut self) -> Option<RawBlock> {
         loop {
-            if let Some(sizing) = self.sizing.filter(|sizing| self.pending_rows >= sizing.block_rows) {
-                return Some(self.emit(sizing.block_rows, sizing));
+            if let Some(sizing) = self.sizing
+                && let Some(rows) = self.pending.full(sizing)
+            {
+                return Some(self.emit(rows, sizing));
             }
             self.source = match std::mem::replace(&mut self.source, Source::Done) {
                 Source::Closed(open) => match calmly(open) {
-                    Ok(Opened { batches, sizing }) => {
-                        self.sizing = sizing;
+                    Ok(Opened { batches, row_bytes }) => {
+                        self.row_bytes = row_bytes;
                         Source::Open(batches)
                     }
                     Err(cause) => Source::Broken(cause),
@@ -178,7 +142,7 @@ impl ColumnarPart {
                     Err(cause) => Source::Broken(cause),
                 },
                 Source::Over => {
-                    let missing = self.rows.as_ref().is_some_and(|rows| self.next_row + self.pending_rows < rows.end);
+                    let missing = self.rows.as_ref().is_some_and(|rows| self.next_row + self.pending.rows() < rows.end);
                     self.source = match missing {
                         true => Source::Broken("it holds fewer rows than it says".to_owned()),
                         false => Source::Done,
@@ -203,42 +167,24 @@ impl ColumnarPart {
     }
 
     fn take_in(&mut self, batch: RecordBatch) {
-        let known = self.rows.as_ref().map_or(u64::MAX, |rows| rows.end - self.next_row - self.pending_rows);
+        let known = self.rows.as_ref().map_or(u64::MAX, |rows| rows.end - self.next_row - self.pending.rows());
         let rows = batch.num_rows().min(usize::try_from(known).unwrap_or(usize::MAX));
         if rows == 0 {
             return;
         }
+        let mean = self.pending.push(if rows == batch.num_rows() { batch } else { batch.slice(0, rows) });
         let most = self.binding.reading.block_rows;
-        self.sizing.get_or_insert_with(|| Sizing::new(self.size, row_bytes(&batch)).at_most(most));
-        self.pending_rows += rows as u64;
-        self.pending.push_back(if rows == batch.num_rows() { batch } else { batch.slice(0, rows) });
+        self.sizing.get_or_insert_with(|| Sizing::new(self.size, mean.max(self.row_bytes)).at_most(most));
     }
 
     /// What is left when no more comes: less than a block.
     fn last_rows(&mut self) -> Option<RawBlock> {
         let sizing = self.sizing?;
-        (self.pending_rows > 0).then(|| self.emit(self.pending_rows, sizing))
+        (self.pending.rows() > 0).then(|| self.emit(self.pending.rows(), sizing))
     }
 
     fn emit(&mut self, rows: u64, sizing: Sizing) -> RawBlock {
-        let mut batches = Vec::new();
-        let mut missing = rows;
-        while missing > 0
-            && let Some(batch) = self.pending.pop_front()
-        {
-            let have = batch.num_rows();
-            if have as u64 <= missing {
-                missing -= have as u64;
-                batches.push(batch);
-            } else {
-                // It is shorter than a batch, so it fits the platform's sizes.
-                let wanted = missing as usize;
-                self.pending.push_front(batch.slice(wanted, have - wanted));
-                batches.push(batch.slice(0, wanted));
-                missing = 0;
-            }
-        }
-        self.pending_rows -= rows;
+        let batches = self.pending.take(rows);
         let span = self.next_row..self.next_row + rows;
         self.next_row = span.end;
         RawBlock {
@@ -281,16 +227,6 @@ impl ColumnarPart {
     }
 }
 
-/// The mean bytes of a row of a batch.
-fn row_bytes(batch: &RecordBatch) -> u64 {
-    let rows = batch.num_rows().max(1) as u64;
-    batch.columns().iter().map(|column| fixed_bytes(column.data_type()).unwrap_or(held_bytes(column) / rows)).sum()
-}
-
-fn held_bytes(column: &dyn Array) -> u64 {
-    column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) as u64
-}
-
 /// Rows of a block in the file's types.
 pub(super) struct ColumnsContent {
     batches: Vec<RecordBatch>,
@@ -304,18 +240,21 @@ impl ColumnsContent {
 
     /// Bytes held, and those of columns that must be converted.
     pub(super) fn memory(&self) -> u64 {
-        let held: u64 = self.batches.iter().flat_map(RecordBatch::columns).map(|column| held_bytes(column)).sum();
+        let Some(first) = self.batches.first() else { return 0 };
         let rows: u64 = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let columns = self.binding.reading.in_file().columns();
-        let converted: u64 = columns
-            .iter()
-            .zip(&self.binding.places)
-            .filter(|(column, place)| {
-                self.batches.first().is_some_and(|b| b.column(**place).data_type() != &column.wanted.data_type())
-            })
-            .map(|(column, _)| rows * fixed_bytes(&column.wanted.data_type()).unwrap_or(16))
-            .sum();
-        held * self.batches.len().min(2) as u64 + converted
+        let held: Vec<u64> = (0..first.num_columns())
+            .map(|column| self.batches.iter().map(|batch| column_bytes(batch.column(column))).sum())
+            .collect();
+        let columns = self.binding.reading.in_file().columns().iter().zip(&self.binding.places);
+        let converted =
+            columns.map(|(column, place)| (column.wanted.data_type(), *place)).map(
+                |(wanted, place)| match fixed_bytes(&wanted) {
+                    _ if *first.column(place).data_type() == wanted => 0,
+                    Some(width) => rows * width,
+                    None => held[place].max(rows * 16),
+                },
+            );
+        held.iter().sum::<u64>() * self.batches.len().min(2) as u64 + converted.sum::<u64>()
     }
 
     /// Turns the columns of those records that are items into what the plan wants; `first_row` is that of the first record.
@@ -370,7 +309,7 @@ impl ColumnsContent {
     }
 
     /// The key of a record, if it has one that can be shown.
-    pub(super) fn key(&self, record: u64) -> Option<Value> {
+    pub(super) fn key(&self, record: u64) -> Option<ItemKey> {
         match self.binding.reading.key.as_ref()? {
             Key::Constant(value) => value.clone(),
             Key::Column(_) => {

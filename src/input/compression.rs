@@ -34,22 +34,35 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// A stream, and whether it was compressed.
+pub(super) struct Plain {
+    pub bytes: Box<dyn Read + Send>,
+    pub was_compressed: bool,
+}
+
 /// The plain bytes of a stream that may be gzip (of any number of members) or Zstandard; `taken` counts what it takes.
-pub(super) fn decompressed(source: impl Read + Send + 'static, taken: Taken) -> io::Result<Box<dyn Read + Send>> {
+pub(super) fn decompressed(source: impl Read + Send + 'static, taken: Taken) -> io::Result<Plain> {
     let mut source = Counted { inner: source, taken };
     let mut magic = Vec::with_capacity(4);
     source.by_ref().take(4).read_to_end(&mut magic)?;
     let kind = match magic[..] {
         [0x1f, 0x8b, ..] => Some(true),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some(false),
+        // A frame, or one to be skipped, with which what several threads compress begins.
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some(false),
         _ => None,
     };
     let whole = Cursor::new(magic).chain(source);
-    Ok(match kind {
+    let bytes: Box<dyn Read + Send> = match kind {
         Some(true) => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, whole))),
         Some(false) => Box::new(ZstdDecoder::with_buffer(BufReader::with_capacity(READ_BYTES, whole))?),
         None => Box::new(whole),
-    })
+    };
+    Ok(Plain { bytes, was_compressed: kind.is_some() })
+}
+
+/// Whether a file is called as if it were compressed.
+pub(super) fn is_named_compressed(name: &str) -> bool {
+    [".gz", ".zst"].iter().any(|end| name.to_ascii_lowercase().ends_with(end))
 }
 
 #[cfg(test)]
@@ -67,7 +80,7 @@ pub(super) mod tests {
 
     fn read(bytes: Vec<u8>) -> (io::Result<Vec<u8>>, u64) {
         let taken = Taken::default();
-        let mut plain = decompressed(Cursor::new(bytes), taken.clone()).unwrap();
+        let mut plain = decompressed(Cursor::new(bytes), taken.clone()).unwrap().bytes;
         let mut all = Vec::new();
         (plain.read_to_end(&mut all).map(|_| all), taken.bytes())
     }
@@ -79,7 +92,11 @@ pub(super) mod tests {
         let (all, taken) = read(two);
         assert_eq!((all.unwrap(), taken), (b"one,two".to_vec(), length));
         let frames = [zstd::encode_all(&b"one,"[..], 1).unwrap(), zstd::encode_all(&b"two"[..], 1).unwrap()].concat();
-        assert_eq!(read(frames).0.unwrap(), b"one,two");
+        assert_eq!(read(frames.clone()).0.unwrap(), b"one,two");
+        let skipped = [0x5a, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+        for parts in [[&skipped[..], &frames], [&frames[..], &skipped]] {
+            assert_eq!(read(parts.concat()).0.unwrap(), b"one,two");
+        }
     }
 
     #[test]

@@ -8,15 +8,16 @@ use arrow_array::types::{
     UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{ArrowError, DataType};
 
 use super::error::show;
+use super::lost_values::lost_values;
 use super::number::Misfit;
 use super::plan::{PlannedColumn, Wanted};
 use super::text_column::TextColumn;
-use crate::data::ElementType;
+use crate::data::{ElementType, in_utc};
 
 /// A value that does not fit its column.
 #[derive(Debug)]
@@ -59,7 +60,8 @@ pub(super) fn convert(array: &ArrayRef, column: &PlannedColumn) -> Result<(Array
         Wanted::As { data_type, .. } if array.data_type() == data_type => Ok((Arc::clone(array), Vec::new())),
         Wanted::As { data_type, .. } => {
             let result = cast(array, data_type)?;
-            let bad = lost_values(array, &result, column, Misfit::NotCast);
+            let lost = lost_values(array, &result);
+            let bad = lost.into_iter().map(|index| bad_value(array, index, column, Misfit::NotCast)).collect();
             Ok((result, bad))
         }
     }
@@ -156,15 +158,17 @@ fn floats<T: ArrowPrimitiveType>(
 where
     T::Native: Float,
 {
-    // Decimals are numbers as well.
-    let numbers = each_number!(array, _typed => Arc::clone(array), _ => cast(array, &DataType::Float64)?);
+    // Decimals are numbers as well, and rounded once.
+    let numbers = each_number!(array, _typed => Arc::clone(array), _ => cast(array, &T::DATA_TYPE)?);
+    let is_decimal = array.data_type().is_decimal();
     let mut bad = Vec::new();
     let values: Vec<T::Native> = each_number!(numbers, typed => {
         let mut values: Vec<T::Native> = typed.values().iter().map(|value| T::Native::nearest(*value)).collect();
         if values.iter().any(|value| value.is_infinite()) {
             for (index, value) in values.iter().enumerate() {
-                if value.is_infinite() && typed.is_valid(index) && !f64::nearest(typed.value(index)).is_infinite() {
-                    bad.push(bad_value(&numbers, index, column, Misfit::OutOfRange));
+                let was_finite = is_decimal || !f64::nearest(typed.value(index)).is_infinite();
+                if value.is_infinite() && typed.is_valid(index) && was_finite {
+                    bad.push(bad_value(array, index, column, Misfit::OutOfRange));
                 }
             }
         }
@@ -280,6 +284,8 @@ fn through_text(
         let pushed = match text {
             None => values.push_null(),
             Some(text) if quoted || !matches!(values, TextColumn::Json(_)) => values.push_field(text.as_bytes()),
+            // JSON has no words for these.
+            Some("NaN" | "inf" | "-inf") => values.push_null(),
             Some(text) => values.push_json(text),
         };
         if let Err(why) = pushed {
@@ -295,19 +301,11 @@ fn through_text(
 
 /// `array` in another type; what does not fit becomes null.
 pub(super) fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() })
-}
-
-/// Values that a cast turned into nulls.
-fn lost_values(before: &ArrayRef, after: &ArrayRef, column: &PlannedColumn, why: Misfit) -> Vec<BadValue> {
-    if after.null_count() == before.logical_null_count() {
-        return Vec::new();
-    }
-    let nulls = before.logical_nulls();
-    (0..after.len())
-        .filter(|index| after.is_null(*index) && nulls.as_ref().is_none_or(|nulls: &NullBuffer| nulls.is_valid(*index)))
-        .map(|index| bad_value(before, index, column, why))
-        .collect()
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    let in_offsets = cast_with_options(array, &in_utc(array.data_type()), &options)?;
+    let result = cast_with_options(&in_offsets, &in_utc(to), &options)?;
+    // From one zone to another, instants stay as they are.
+    cast_with_options(&result, to, &options)
 }
 
 fn bad_value(array: &ArrayRef, index: usize, column: &PlannedColumn, why: Misfit) -> BadValue {

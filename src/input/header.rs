@@ -15,12 +15,14 @@ pub(super) struct HeaderHints {
     pub names: HashSet<String>,
     /// Whether the model takes numbers, so that a record without any is of no use.
     pub numeric: bool,
+    /// Whether the first file has none, so that this one has none either.
+    pub none: bool,
 }
 
 impl HeaderHints {
     /// Nothing is known.
     pub(super) fn none() -> HeaderHints {
-        HeaderHints { names: HashSet::new(), numeric: false }
+        HeaderHints { names: HashSet::new(), numeric: false, none: false }
     }
 
     /// For the first file: it has what the settings and the model name.
@@ -39,20 +41,16 @@ impl HeaderHints {
             FeatureNeeds::Table { element, .. } => *element != ElementType::String,
             FeatureNeeds::Anything => false,
         };
-        HeaderHints { names: in_data(names, settings), numeric }
+        HeaderHints { names: in_data(names, settings), numeric, none: false }
     }
 
-    /// For files after the first: they look like it.
+    /// For files after the first: they look like it. A record is not lost as a header where the first file has none.
     pub(super) fn of_plan(plan: &ColumnPlan, settings: &InputSettings) -> HeaderHints {
-        let names = if plan.first_named() {
-            plan.columns().iter().map(|column| column.name.clone()).collect()
-        } else {
-            HashSet::new()
-        };
+        let names = plan.columns().iter().map(|column| column.name.clone()).collect();
         let numeric = plan.columns()[..plan.feature_count()]
             .iter()
             .any(|column| matches!(column.wanted, Wanted::Element(element) if element != ElementType::String));
-        HeaderHints { names: in_data(names, settings), numeric }
+        HeaderHints { names: in_data(names, settings), numeric, none: !plan.first_named() }
     }
 }
 
@@ -63,15 +61,27 @@ fn in_data(names: HashSet<String>, settings: &InputSettings) -> HashSet<String> 
 
 /// Whether a first record names columns; see [`Header::Auto`](super::Header::Auto).
 pub(super) fn is_header(first: &[Vec<u8>], second: Option<&[Vec<u8>]>, hints: &HeaderHints) -> bool {
-    if has_number(first) {
+    if hints.none || has_number(first) {
         return false;
     }
     let is_wanted = |field: &Vec<u8>| std::str::from_utf8(field).is_ok_and(|name| hints.names.contains(name));
-    first.iter().any(is_wanted)
-        || match second {
-            Some(second) => has_number(second),
-            None => hints.numeric,
-        }
+    if first.iter().any(is_wanted) {
+        return true;
+    }
+    // Missing values name nothing. An empty field among names is the column of an index.
+    let is_missing = |field: &Vec<u8>| number::is_missing(field.trim_ascii());
+    if first.iter().all(is_missing) || first.iter().any(|field| is_missing(field) && !field.trim_ascii().is_empty()) {
+        return false;
+    }
+    match second {
+        Some(second) => has_number(second),
+        None => hints.numeric,
+    }
+}
+
+/// Whether a first record that is taken as data may have been a header.
+pub(super) fn is_doubtful(first: &[Vec<u8>], hints: &HeaderHints) -> bool {
+    !hints.none && !has_number(first) && !first.iter().all(|field| number::is_missing(field.trim_ascii()))
 }
 
 /// Whether a field of a record is a number.

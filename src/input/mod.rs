@@ -37,11 +37,13 @@ mod json_lines;
 mod json_run;
 mod json_tokens;
 mod listing;
+mod lost_values;
 mod marks;
 mod nearest;
 mod number;
 mod parquet_file;
 mod partitions;
+mod pending;
 mod plan;
 mod raw_block;
 mod reading;
@@ -58,6 +60,7 @@ mod text_content;
 mod text_decode;
 mod text_part;
 mod text_run;
+mod value_bytes;
 
 #[cfg(test)]
 mod tests;

@@ -4,23 +4,31 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Encoding;
 use parquet::file::metadata::{ParquetStatisticsPolicy, RowGroupMetaData};
 
 use super::chunk_source::ChunkSource;
-use super::columnar::{ColumnarBinding, ColumnarPart, Opened, Progress, Sizing, fixed_bytes};
+use super::columnar::{ColumnarBinding, ColumnarPart, Opened, Progress};
 use super::file_columns::FileColumns;
+use super::pending::Sizing;
 use super::raw_block::calmly;
 use super::reading::Sources;
 use super::row_groups::RowGroupBounds;
 use super::source::{PassedOver, PassedOverBefore};
+use super::value_bytes::fixed_bytes;
 use super::{InputError, ListedFile};
 use crate::policy::MiniBatchSize;
 use crate::storage::Ranges;
 
 /// Row groups of a remote file behind the one that is read that are fetched ahead, as far as there is room.
 const GROUPS_AHEAD: usize = 8;
+/// Rows that are decoded at a time where values are written out and some may be long: few enough to fit into memory.
+const VARIABLE_ROWS: u64 = 1024;
+/// The same where texts are views: whatever rows have of them, they take no more memory than the file's pages.
+const VIEW_ROWS: u64 = 16_384;
 
 /// A file whose footer has been read.
 pub(super) struct ParquetFile {
@@ -65,7 +73,7 @@ impl ParquetFile {
                 _ => file.unreadable(format!("{cause}; it is not a Parquet file, or not all of it")),
             }
         })?;
-        Ok(ParquetFile { source, metadata, ahead: Mutex::default() })
+        Ok(ParquetFile { source, metadata: with_views(metadata), ahead: Mutex::default() })
     }
 
     /// The columns that it has.
@@ -134,7 +142,9 @@ impl ParquetFile {
         let metadata = self.metadata.metadata();
         let group = metadata.row_group(index);
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projection.iter().copied());
-        let sizing = Sizing::new(size, self.row_bytes(group, projection)).at_most(reads.reading().block_rows);
+        let (row_bytes, most_rows) = self.row_bytes(group, projection);
+        let sizing = Sizing::new(size, row_bytes).at_most(reads.reading().block_rows);
+        let batch_rows = sizing.block_rows.min(most_rows);
         let source = match self.fetched(index, &mask) {
             None => self.source.clone(),
             Some(fetched) => {
@@ -146,10 +156,10 @@ impl ParquetFile {
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone())
             .with_row_groups(vec![index])
             .with_projection(mask)
-            .with_batch_size(usize::try_from(sizing.block_rows.min(rows.max(1))).unwrap_or(usize::MAX))
+            .with_batch_size(usize::try_from(batch_rows.min(rows.max(1))).unwrap_or(usize::MAX))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Opened { batches: Box::new(reader), sizing: Some(sizing) })
+        Ok(Opened { batches: Box::new(reader), row_bytes })
     }
 
     /// What is coming for a row group of a remote file; the groups behind it are fetched ahead.
@@ -175,16 +185,51 @@ impl ParquetFile {
             .collect()
     }
 
-    /// The mean decoded bytes of a row in the columns that are read.
-    fn row_bytes(&self, group: &RowGroupMetaData, projection: &[usize]) -> u64 {
+    /// The mean decoded bytes of a row in the columns that are read, at least, and how many rows can be decoded at a time.
+    /// What stands in a dictionary is in there once, however many rows have it.
+    fn row_bytes(&self, group: &RowGroupMetaData, projection: &[usize]) -> (u64, u64) {
         let rows = u64::try_from(group.num_rows()).unwrap_or(0).max(1);
         let fields = self.metadata.schema().fields();
         let fixed: u64 = projection.iter().filter_map(|root| fixed_bytes(fields[*root].data_type())).sum();
         let variable: HashSet<usize> =
             projection.iter().copied().filter(|root| fixed_bytes(fields[*root].data_type()).is_none()).collect();
         let schema = self.metadata.parquet_schema();
-        let leaves = (0..group.num_columns()).filter(|leaf| variable.contains(&schema.get_column_root_idx(*leaf)));
-        let encoded: u64 = leaves.map(|leaf| u64::try_from(group.column(leaf).uncompressed_size()).unwrap_or(0)).sum();
-        fixed + encoded / rows
+        let (mut encoded, mut most_rows) = (0, u64::MAX);
+        for leaf in 0..group.num_columns() {
+            let root = schema.get_column_root_idx(leaf);
+            if !variable.contains(&root) {
+                continue;
+            }
+            let column = group.column(leaf);
+            encoded += u64::try_from(column.uncompressed_size()).unwrap_or(0);
+            // Of texts that begin like the one before, pages hold only what is different.
+            let is_view = matches!(fields[root].data_type(), DataType::Utf8View | DataType::BinaryView)
+                && column.encodings().all(|encoding| encoding != Encoding::DELTA_BYTE_ARRAY);
+            most_rows = most_rows.min(if is_view { VIEW_ROWS } else { VARIABLE_ROWS });
+        }
+        (fixed + encoded / rows, most_rows)
+    }
+}
+
+/// Lets texts be read as views into the file's pages and dictionaries: a long text that many rows have is held once, and
+/// how long it is in all these rows is known before it is written out.
+fn with_views(metadata: ArrowReaderMetadata) -> ArrowReaderMetadata {
+    let schema = metadata.schema();
+    let view = |field: &Arc<Field>| match view_type(field.data_type()) {
+        Some(view) => Arc::new(field.as_ref().clone().with_data_type(view)),
+        None => Arc::clone(field),
+    };
+    let fields: Vec<Arc<Field>> = schema.fields().iter().map(view).collect();
+    let views = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(views);
+    calmly(|| ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)).unwrap_or(metadata)
+}
+
+fn view_type(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(DataType::Utf8View),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Some(DataType::BinaryView),
+        DataType::Dictionary(_, values) => view_type(values),
+        _ => None,
     }
 }

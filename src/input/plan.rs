@@ -287,9 +287,12 @@ impl ColumnPlan {
             }
             true
         };
+        // Records may leave columns out, and the first ones are not all; a file without any feature is of something else.
+        let features = &self.columns[..self.feature_count];
+        let has_features = columns.own == 0 || features.iter().any(|column| lookup.find(&column.name).is_some());
         let mut sources = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
-            let may_lack = columns.open_ended && (index >= self.feature_count || columns.own == 0);
+            let may_lack = columns.open_ended && (index >= self.feature_count || has_features);
             let position = match by_position {
                 true => Some(column.position),
                 false if may_lack => lookup.find(&column.name),

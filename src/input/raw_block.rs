@@ -4,7 +4,6 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
-use serde_json::Value;
 
 use super::columnar::ColumnsContent;
 use super::convert::BadValue;
@@ -12,7 +11,7 @@ use super::plan::ColumnPlan;
 use super::reading::Reading;
 pub(super) use super::text_content::{TextContent, TextDecoder};
 use crate::caught::caught;
-use crate::data::{Block, Cuts, ErrorRecord, InputFile, RowNumbers, Stage};
+use crate::data::{Block, Cuts, ErrorRecord, InputFile, ItemKey, RowNumbers, Stage};
 use crate::policy::MiniBatchSize;
 
 /// Consecutive records of one file, found but not decoded yet.
@@ -109,7 +108,12 @@ impl RawBlock {
         }
     }
 
-    fn finish(&self, reading: &Reading, decoded: Result<Decoded, String>, key: impl Fn(u64) -> Option<Value>) -> Block {
+    fn finish(
+        &self,
+        reading: &Reading,
+        decoded: Result<Decoded, String>,
+        key: impl Fn(u64) -> Option<ItemKey>,
+    ) -> Block {
         let plan = reading.plan();
         let table = decoded.and_then(|decoded| table(decoded, reading, &self.span).map_err(|error| error.to_string()));
         let Table { records, rows, failed, passed_over } = match table {

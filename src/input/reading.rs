@@ -7,7 +7,6 @@ use arrow_array::{ArrayRef, Int64Array, StringArray, UInt64Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::take::take;
-use serde_json::Value;
 
 use super::file_columns::{FileColumn, FileColumns};
 use super::filter::{Bounds, Filter, FilterColumn, Origin, Values, check};
@@ -16,7 +15,7 @@ use super::plan::{ColumnPlan, PlannedColumn, Wanted};
 use super::sample::FileSample;
 use super::text_column::TextColumn;
 use super::{InputError, InputFormat, InputSettings, ListedFile, convert};
-use crate::data::key_value;
+use crate::data::{ItemKey, key_value};
 use crate::policy::MiniBatchSize;
 
 /// What is common to all blocks of a file.
@@ -47,7 +46,7 @@ pub(super) struct Sources {
 /// The key of a record that could not be decoded.
 pub(super) enum Key {
     /// One for all records.
-    Constant(Option<Value>),
+    Constant(Option<ItemKey>),
     /// A column of the file; the plan is for it alone.
     Column(Arc<ColumnPlan>),
 }

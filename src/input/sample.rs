@@ -3,6 +3,9 @@ use std::ops::Range;
 
 use crate::data::InputFile;
 
+/// Rows that are counted one by one, at most: about a second's worth.
+const MAX_COUNTED: u64 = 1 << 30;
+
 /// A share of the records, drawn by their places: the same ones on every machine, whatever else is read with them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
@@ -51,8 +54,14 @@ impl FileSample {
         self.all || mix(self.name.wrapping_add(row.wrapping_mul(0x9e37_79b9_7f4a_7c15))) < self.below
     }
 
-    /// How many of these rows are drawn.
+    /// How many of these rows are drawn. Of more than any file has, their share is told: a damaged file may claim as many
+    /// as would take years to count.
     pub(super) fn count(&self, rows: Range<u64>) -> u64 {
+        let all = rows.end.saturating_sub(rows.start);
+        if all > MAX_COUNTED {
+            let share = (u128::from(all) * u128::from(self.below)) >> 64;
+            return if self.all { all } else { share as u64 };
+        }
         rows.filter(|row| self.takes(*row)).count() as u64
     }
 }
@@ -97,6 +106,15 @@ mod tests {
     }
 
     const REMEMBERED: &[u64] = &[14, 35, 65, 91];
+
+    #[test]
+    fn rows_that_cannot_be_counted_are_told_by_their_share() {
+        let file = InputFile { index: 0, name: "a.parquet".to_owned() };
+        let count = |percent| Sample::new(percent, 0).unwrap().of_file(&file).count(5..5 + 1_000_000_000_000_000);
+        assert_eq!((count(25.0), count(100.0)), (250_000_000_000_000, 1_000_000_000_000_000));
+        let few = Sample::new(25.0, 0).unwrap().of_file(&file);
+        assert_eq!(few.count(3..1000), (3..1000).filter(|row| few.takes(*row)).count() as u64);
+    }
 
     #[test]
     fn percentages() {

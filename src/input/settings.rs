@@ -8,9 +8,10 @@ pub enum Header {
     On,
     /// It is data; columns are called `column_0`, `column_1`, ...
     Off,
-    /// It does when none of its fields is a number and either a wanted column's name is among them or the second record
-    /// has a number. A lone record without numbers is a header if the model takes numbers. Where a first record of text
-    /// is taken for data, [`ColumnPlan::doubt`](super::ColumnPlan::doubt) says so.
+    /// It does when none of its fields is a number and either a wanted column's name is among them or none stands for a
+    /// missing number (`NA`; but for empty ones beside names) and the second record has a number. A lone record without
+    /// numbers is a header if the model takes numbers. Where a first record of text is taken for data,
+    /// [`ColumnPlan::doubt`](super::ColumnPlan::doubt) says so. Files behind one without a header have none.
     #[default]
     Auto,
 }

@@ -176,7 +176,7 @@ fn open_csv(
         Header::Auto => header::is_header(&first, fields(1).as_deref(), hints),
     };
     if !has_header {
-        let is_doubtful = settings.header == Header::Auto && !header::has_number(&first);
+        let is_doubtful = settings.header == Header::Auto && header::is_doubtful(&first, hints);
         let doubt = is_doubtful.then(|| header::doubt(file, &first));
         let columns = FileColumns { doubt, ..FileColumns::unnamed(first.len()) };
         return Ok((stream, columns.shaped(file, settings)?, delimiter));

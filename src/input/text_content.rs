@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow_schema::ArrowError;
-use serde_json::Value;
 
 use super::InputSettings;
 use super::csv::CsvDecoder;
@@ -14,7 +13,7 @@ use super::plan::ColumnPlan;
 use super::raw_block::Decoded;
 use super::reading::{Key, Reading, Sources};
 use super::scanner::{Found, RecordRule, Scanner};
-use crate::data::key_value;
+use crate::data::{ItemKey, key_value};
 
 /// Text of whole records.
 pub(super) struct TextContent {
@@ -196,7 +195,7 @@ impl TextContent {
     }
 
     /// The key of a record, if it has one that can be read.
-    pub(super) fn key(&self, record: u64) -> Option<Value> {
+    pub(super) fn key(&self, record: u64) -> Option<ItemKey> {
         let Decoders { reading, key, .. } = &*self.decoder.0;
         match (&reading.key, key) {
             (Some(Key::Constant(value)), _) => value.clone(),

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::compression::{Taken, decompressed};
+use super::compression::{Plain, Taken, decompressed, is_named_compressed};
 use super::raw_block::{Content, RawBlock, TextContent, TextDecoder};
 use super::record_count::{Counted, RecordCounter, Tally, Wanted};
 use super::scanner::{Found, MAX_RECORD_BYTES, RecordRule, Scanner};
@@ -18,6 +18,8 @@ use crate::simd::Level;
 pub(super) const BLOCK_BYTES: usize = 4 << 20;
 /// Text of a block at which a mini-batch is cut though it is not complete: beyond it, columns could not be addressed.
 pub(super) const MAX_BLOCK_BYTES: usize = 256 << 20;
+/// Looked at before anything else: a byte order mark, and whether it is text at all.
+const HEAD_BYTES: usize = 512;
 /// Read beyond a block's text, and again when that is not enough: what is read too much must be copied into the next block.
 const SLACK_BYTES: usize = 64 << 10;
 /// What a record takes, before any is known.
@@ -36,12 +38,19 @@ impl TextStream {
     /// Opens a file and passes over a byte order mark.
     pub(super) fn open(file: &ListedFile) -> Result<TextStream, InputError> {
         let taken = Taken::default();
-        let source =
-            decompressed(file.location.open()?, taken.clone()).map_err(|error| file.unreadable(error.to_string()))?;
-        let mut stream = TextStream { source, taken, text: Vec::new(), end: None };
-        stream.fill(3);
+        let plain = decompressed(file.location.open()?, taken.clone());
+        let Plain { bytes, was_compressed } = plain.map_err(|error| file.unreadable(error.to_string()))?;
+        let mut stream = TextStream { source: bytes, taken, text: Vec::new(), end: None };
+        stream.fill(HEAD_BYTES);
+        // No text has these bytes, and none of its records would be one.
+        let is_binary = || stream.text.iter().any(|byte| matches!(byte, 0..=8 | 14..=26));
+        if !was_compressed && is_named_compressed(&file.file.name) && is_binary() {
+            return Err(file.unreadable(
+                "its name says that it is compressed, but it is neither gzip nor Zstandard, nor text: compress it again",
+            ));
+        }
         if stream.text.starts_with(b"\xef\xbb\xbf") {
-            stream.text.clear();
+            stream.text.drain(..3);
         } else if stream.text.starts_with(b"\xff\xfe") || stream.text.starts_with(b"\xfe\xff") {
             return Err(file.unreadable("it is UTF-16 text: write it again as UTF-8"));
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::OutputError;
 use super::sink::Sink;
-use crate::data::{ErrorRecord, Stage};
+use crate::data::{ErrorRecord, ItemKey, Stage};
 use crate::storage::NewFile;
 
 /// Writes the record of failed items: one JSON object a line.
@@ -21,7 +21,7 @@ struct Line<'a> {
     file: &'a str,
     row: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a serde_json::Value>,
+    key: Option<&'a ItemKey>,
     #[serde(skip_serializing_if = "is_one")]
     items: u64,
     stage: Stage,

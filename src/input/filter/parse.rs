@@ -6,7 +6,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::like::Pattern;
-use super::literal::{Literal, Members, number};
+use super::literal::{self, Literal, Members};
 use super::{Comparison, Condition, Filter, FilterColumn, Kind, Question, Test};
 
 const SUPPORTED: &str = "supported are = <> < <= > >=, IS [NOT] NULL, [NOT] IN (...), [NOT] BETWEEN, [NOT] LIKE, AND, OR, \
@@ -234,8 +234,8 @@ fn literal(expression: &Expr) -> Result<Literal, String> {
 }
 
 fn numeral(text: &str) -> Result<Literal, String> {
-    match number(text.as_bytes()) {
-        Ok(Some(number)) => Ok(Literal::Number(number)),
-        _ => Err(format!("{text:?} is not a number that can be compared with")),
+    match literal::numeral(text) {
+        Some(number) => Ok(Literal::Number(number)),
+        None => Err(format!("{text:?} is not a number that can be compared with")),
     }
 }

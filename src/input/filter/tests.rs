@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
-    Int64Array, StringArray, StringViewArray, UInt64Array,
+    Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::DataType;
+
+use arrow_array::Array;
 
 use super::*;
 
@@ -77,6 +79,52 @@ fn each_type_of_numbers() {
     assert_eq!(typed("x = 0", floats()), [3]);
     assert_eq!(typed("x IS NULL", floats()), [0, 2]);
     assert_eq!(typed("NOT x = 1", floats()), [3]);
+}
+
+#[test]
+fn decimals_are_compared_exactly() {
+    let whole = |values: Vec<Option<i128>>| Decimal128Array::from(values).with_precision_and_scale(38, 0).unwrap();
+    let large = 12_345_678_901_234_567_890;
+    let ids = || whole(vec![Some(large - 1), Some(large), None, Some(large + 1)]);
+    for (filter, expected) in [
+        ("x = 12345678901234567890", vec![1]),
+        ("x <> 12345678901234567890", vec![0, 3]),
+        ("x > 12345678901234567890", vec![3]),
+        ("x < 12345678901234567890.5", vec![0, 1]),
+        ("x IN (12345678901234567889, 5, 12345678901234567891)", vec![0, 3]),
+        ("x < 1e300 AND x > -1e300", vec![0, 1, 3]),
+        ("x IS NULL", vec![2]),
+    ] {
+        assert_eq!(typed(filter, ids()), expected, "{filter}");
+    }
+    let coins = |scale, values: Vec<i128>| Decimal128Array::from(values).with_precision_and_scale(38, scale).unwrap();
+    let satoshi = || coins(18, vec![1_000_000_000_000_000_000, 1_000_000_000_000_000_001]);
+    assert_eq!(typed("x > 1", satoshi()), [1]);
+    assert_eq!(typed("x = 1.000000000000000001", satoshi()), [1]);
+    assert_eq!(typed("x BETWEEN 1.0000000000000000005 AND 2", satoshi()), [1]);
+    assert_eq!(typed("x IN (0.1, 0.30)", coins(2, vec![10, 20, 30])), [0, 2]);
+    assert_eq!(typed("x >= -0.105", coins(2, vec![-11, -10])), [1]);
+    assert_eq!(typed("x = 12300", coins(-2, vec![123, 124])), [0]);
+    let wide = arrow_array::Decimal256Array::from(vec![arrow_buffer::i256::from_i128(large), arrow_buffer::i256::MAX]);
+    assert_eq!(typed("x = 12345678901234567890", wide.with_precision_and_scale(76, 0).unwrap()), [0]);
+}
+
+#[test]
+fn instants_of_named_zones() {
+    let instants = |zone: &str| {
+        TimestampMicrosecondArray::from(vec![Some(1_769_817_600_000_000), None, Some(1_769_817_600_000_001)])
+            .with_timezone(zone)
+    };
+    for zone in ["UTC", "Etc/UTC", "GMT", "+00:00"] {
+        assert_eq!(typed("x > '2026-01-31'", instants(zone)), [2], "{zone}");
+        assert_eq!(typed("x IN ('2026-01-31T00:00:00', '2027-01-01')", instants(zone)), [0], "{zone}");
+        assert_eq!(typed("x <= '2026-01-31T01:00:00+01:00'", instants(zone)), [0], "{zone}");
+    }
+    assert_eq!(typed("x > '2026-01-31T01:00:00'", instants("Europe/Berlin")), [2]);
+    assert_eq!(typed("x <= '2026-01-31T00:00:00Z'", instants("Middle/Earth")), [0]);
+    let filter: Filter = "x > '2026-01-31'".parse().unwrap();
+    let error = check(&filter, 0, instants("Middle/Earth").data_type()).unwrap_err();
+    assert!(error.contains("with the offset from UTC"), "{error}");
 }
 
 #[test]

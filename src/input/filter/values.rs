@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Decimal256Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
-use arrow_schema::{ArrowError, DataType};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Decimal256Array, PrimitiveArray, StringArray};
+use arrow_buffer::{BooleanBuffer, NullBuffer, i256};
+use arrow_schema::{ArrowError, DECIMAL256_MAX_PRECISION, DataType};
 
 use super::literal::{Literal, Members, Number, number};
 use super::temporal::{self, is_temporal};
@@ -37,6 +38,7 @@ pub(in crate::input) enum Origin {
 pub(in crate::input) enum Values {
     /// Of any type of numbers.
     Numbers(ArrayRef),
+    Decimals(Decimal256Array),
     Parsed(Vec<Option<Number>>),
     Texts(StringArray),
     Bools(BooleanArray),
@@ -68,9 +70,14 @@ pub(in crate::input) fn check(filter: &Filter, index: usize, data_type: &DataTyp
         Kind::Text if is_temporal(data_type) && filter.has_pattern(index) => refused("a pattern"),
         Kind::Text if is_temporal(data_type) => {
             match filter.texts(index).iter().find(|text| temporal::literal(text, data_type).is_none()) {
-                Some(text) => refused(&format!(
-                    "{text:?}, which is no value of that type: write 2026-01-31 or 2026-01-31T12:00:00"
-                )),
+                Some(text) => {
+                    let example = match data_type {
+                        // Its zone may be unknown, or skip the hour, or have it twice.
+                        DataType::Timestamp(_, Some(_)) => "2026-01-31T12:00:00+01:00, with the offset from UTC",
+                        _ => "2026-01-31 or 2026-01-31T12:00:00",
+                    };
+                    refused(&format!("{text:?}, which is no value of that type: write {example}"))
+                }
                 None => Ok(()),
             }
         }
@@ -128,6 +135,15 @@ impl Values {
             (Values::Numbers(array), Question::In(Members::Numbers(members))) => {
                 each_number!(array, typed => find(typed, members), _ => unknown(len))
             }
+            (Values::Decimals(array), Question::Compare(comparison, Literal::Number(wanted))) => {
+                let wanted = wanted.at_scale(array.scale());
+                Truth::collect(array.iter().map(|value| Some(comparison.holds(wanted.ordering_of(value?)))))
+            }
+            (Values::Decimals(array), Question::In(Members::Numbers(members))) => {
+                let members: BTreeSet<i256> =
+                    members.iter().filter_map(|member| member.at_scale(array.scale()).value()).collect();
+                Truth::collect(array.iter().map(|value| value.map(|value| members.contains(&value))))
+            }
             (Values::Parsed(values), Question::Compare(comparison, Literal::Number(wanted))) => {
                 Truth::collect(values.iter().map(|value| value.map(|value| comparison.holds(value.compare(*wanted)))))
             }
@@ -183,6 +199,7 @@ impl Values {
                     _ => BooleanBuffer::new_unset(len))
             }
             Values::Parsed(values) => values.iter().map(Option::is_some).collect(),
+            Values::Decimals(array) => valid(array),
             Values::Texts(array) => valid(array),
             Values::Bools(array) => valid(array),
             Values::Ticks(array, _) => valid(array),
@@ -282,6 +299,16 @@ fn typed(array: &ArrayRef, kind: Kind) -> Result<Values, ArrowError> {
         (Kind::Any, DataType::Float32 | DataType::Float64) => Values::Numbers(plain),
         (Kind::Any, _) => Values::Present(valid(&plain)),
         (Kind::Number, data_type) if data_type.is_integer() || data_type.is_floating() => Values::Numbers(plain),
+        (
+            Kind::Number,
+            DataType::Decimal32(_, scale)
+            | DataType::Decimal64(_, scale)
+            | DataType::Decimal128(_, scale)
+            | DataType::Decimal256(_, scale),
+        ) => {
+            let wide = cast(&plain, &DataType::Decimal256(DECIMAL256_MAX_PRECISION, *scale))?;
+            Values::Decimals(wide.as_primitive::<Decimal256Type>().clone())
+        }
         (Kind::Number, _) => Values::Numbers(cast(&plain, &DataType::Float64)?),
         (Kind::Text, data_type) if is_temporal(data_type) => {
             let data_type = data_type.clone();

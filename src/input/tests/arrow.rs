@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray, StringViewArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use proptest::prelude::*;
@@ -76,6 +76,27 @@ fn mini_batches_go_on_over_record_batches() {
     assert_eq!(sizes, [4; 9]);
     let tags = arrow_cast::cast(blocks[0].records.column(1), &arrow_schema::DataType::Utf8).unwrap();
     assert_eq!(tags.as_string::<i32>().value(7), "odd");
+}
+
+#[test]
+fn slices_of_a_large_batch_count_what_is_theirs() {
+    let rows = 200_000;
+    let text = "a text that is too long to stand in its view ";
+    let views: StringViewArray = (0..rows).map(|row| Some(format!("{text}{row}"))).collect();
+    let tags: DictionaryArray<Int32Type> = (0..rows).map(|_| text).collect();
+    let numbers = Float32Array::from_iter_values((0..rows).map(|row| row as f32));
+    let columns: [(&str, ArrayRef); 3] = [("t", Arc::new(views)), ("tag", Arc::new(tags)), ("v", Arc::new(numbers))];
+    let data = RecordBatch::try_from_iter(columns).unwrap();
+    let settings = InputSettings { keep: keep(&["t", "tag"]), ..settings(10) };
+    let files = Files::new(settings, &[("a.arrows", &stream(&[data]))]);
+    let plan = files.plan(&table(F32, 1)).unwrap();
+    let mut part = open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts.remove(0);
+    let (mut blocks, mut most) = (0, 0);
+    while let Some(raw) = part.next_block() {
+        most = most.max(raw.memory());
+        blocks += 1;
+    }
+    assert!(blocks > 10 && most > 1 << 20 && most < 4 << 20, "{blocks} {most}");
 }
 
 #[test]

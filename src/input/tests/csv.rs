@@ -137,6 +137,14 @@ fn header_or_not() {
         (Header::Auto, "a,b\n1,2\n", 1),
         (Header::Auto, "1,2\n3,4\n", 2),
         (Header::Auto, "nan,nan\n3,4\n", 2),
+        // Missing values are no names, though a name may be missing.
+        (Header::Auto, "NA,NA\n3,4\n", 2),
+        (Header::Auto, " N/A ,null\n3,4\n", 2),
+        (Header::Auto, ",\n3,4\n", 2),
+        (Header::Auto, "\"\",NA\n3,4\n", 2),
+        (Header::Auto, "NA,NA\n", 1),
+        (Header::Auto, "x,NA\n3,4\n", 2),
+        (Header::Auto, ",b\n3,4\n", 1),
         // Nothing but text: not a header, unless nothing else could be done with it.
         (Header::Auto, "a,b\nc,d\n", 2),
         (Header::Auto, "a,b\n", 0),
@@ -178,6 +186,39 @@ fn later_files_are_bound_by_name_or_position() {
         let error = files.read(&plan, index, 1).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn files_behind_one_without_a_header_have_none() {
+    for text in [",\n3,4\n", "NA,NA\n3,4\n", "na,n/a\n", "x,\n3,4\n", "a,b\n3,4\n", "a,b\n"] {
+        let files = Files::new(items(10), &[("1.csv", b"1,2\n"), ("2.csv", text.as_bytes())]);
+        let plan = files.plan(&table(F32, 2)).unwrap();
+        let blocks = files.read(&plan, 1, 1).unwrap();
+        let seen: u64 = blocks.iter().map(Block::items).sum();
+        assert_eq!(seen, text.lines().count() as u64, "{text:?}");
+    }
+}
+
+#[test]
+fn a_doubt_is_told_where_there_is_one() {
+    for (text, doubtful) in [("a,b\nc,d\n", true), ("x,NA\n1,2\n", true), ("NA,\n1,2\n", false), ("1,x\n", false)] {
+        let files = Files::new(items(10), &[("1.csv", text.as_bytes())]);
+        let plan = files.plan(&FeatureNeeds::Anything).unwrap();
+        assert_eq!(plan.doubt().is_some(), doubtful, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_called_compressed_is_that_or_text() {
+    for name in ["a.csv.gz", "a.csv.zst"] {
+        // The format of another program, or one of ours that lost its head.
+        let error = read_one(&table(F32, 2), items(10), name, b"BZh91AY&SY\x00\x01\x02", 100).unwrap_err();
+        assert!(error.to_string().contains("neither gzip nor Zstandard, nor text"), "{error}");
+    }
+    let skipped =
+        [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 7, 7][..], &zstd::encode_all(&b"1,2\n"[..], 1).unwrap()].concat();
+    let (_, blocks) = read_one(&table(F32, 2), items(10), "a.csv.zst", &skipped, 100).unwrap();
+    assert_eq!(floats(&blocks, 1), [2.0]);
 }
 
 #[test]

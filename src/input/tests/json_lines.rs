@@ -69,6 +69,45 @@ fn missing_keys() {
 }
 
 #[test]
+fn later_files_may_leave_features_out_for_long() {
+    let mut late: String = (0..300).map(|row| format!("{{\"a\": {row}}}\n")).collect();
+    late.push_str("{\"a\": 300, \"bonus\": 7}\n");
+    let files = Files::new(
+        items(50),
+        &[
+            ("1.jsonl", b"{\"a\": 1, \"bonus\": 2}\n"),
+            ("2.jsonl", late.as_bytes()),
+            ("3.jsonl", b"{\"b\": 1}\n"),
+            ("4.csv", b"a\n1\n"),
+        ],
+    );
+    let plan = files.plan(&named(&[("a", F32), ("bonus", F32)])).unwrap();
+    let blocks = files.read(&plan, 1, 100).unwrap();
+    assert!(causes(&blocks).is_empty());
+    assert_eq!(floats(&blocks, 0), (0..=300).map(|row| row as f32).collect::<Vec<_>>());
+    let bonus = floats(&blocks, 1);
+    assert!(bonus[..300].iter().all(|bonus| bonus.is_nan()) && bonus[300] == 7.0);
+    // A file with none of them is of something else, and other formats have a column or not.
+    for (index, words) in [(2, "has no column \"a\""), (3, "has no column \"bonus\"")] {
+        let error = files.read(&plan, index, 100).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn numbers_that_json_has_no_words_for_are_null() {
+    let number = arrow_array::Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5]);
+    let a = arrow_array::Float32Array::from(vec![1.0; 4]);
+    let columns: [(&str, arrow_array::ArrayRef); 2] = [("a", Arc::new(a)), ("n", Arc::new(number))];
+    let later = super::parquet::parquet(&arrow_array::RecordBatch::try_from_iter(columns).unwrap(), 10);
+    let settings = InputSettings { keep: keep(&["n"]), ..items(5) };
+    let files = Files::new(settings, &[("a.jsonl", b"{\"a\": 1, \"n\": 2}\n"), ("b.parquet", &later)]);
+    let plan = files.plan(&table(F32, 1)).unwrap();
+    let blocks = files.read(&plan, 1, 1).unwrap();
+    assert_eq!(texts(&blocks, 1), [None, None, None, Some("0.5".to_owned())]);
+}
+
+#[test]
 fn kept_values_are_json() {
     let settings = InputSettings { keep: keep(&["id", "o"]), ..items(5) };
     let text = "{\"a\": 1, \"id\": \"x\\n\", \"o\": {\"k\": [1, 2]}}\n{\"a\": 2, \"id\": 7}\n";

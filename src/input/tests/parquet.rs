@@ -1,20 +1,22 @@
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
-    Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray, UInt8Array,
-    UInt64Array,
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, DictionaryArray, Float32Array,
+    Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, UInt8Array, UInt64Array,
 };
+use arrow_buffer::i256;
 use proptest::prelude::*;
 
 use super::*;
 use crate::data::{Cuts, NamedFeature, RowNumbers};
 use crate::input::chunk_source::ChunkSource;
-use crate::input::columnar::ColumnarBinding;
+use crate::input::columnar::{ColumnarBinding, ColumnarPart, Progress};
 use crate::input::parquet_file::ParquetFile;
 use crate::input::reading::Reading;
 
@@ -275,6 +277,176 @@ fn damage_costs_the_rest_of_a_row_group() {
     assert!(read_one(&table(F32, 2), items(1), "a.parquet", &bytes, 1).is_err());
     let error = read_one(&table(F32, 2), items(1), "a.parquet", b"", 1).unwrap_err().to_string();
     assert_eq!(error, "a.parquet is empty: no header and no records");
+}
+
+/// A file of few long texts in many rows, which dictionaries make small; with the writer's types or without.
+fn repeated_texts(rows: usize, length: usize, typed: bool) -> Vec<u8> {
+    let texts: Vec<String> = (0..5).map(|digit| digit.to_string().repeat(length)).collect();
+    let keys = Int32Array::from_iter_values((0..rows as i32).map(|row| row % 5));
+    let tags = DictionaryArray::new(keys, Arc::new(StringArray::from(texts)));
+    let table = batch(vec![("t", Arc::new(tags))]);
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows)).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(!typed);
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, table.schema(), options).unwrap();
+    writer.write(&table).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// Reads a file of texts block by block, and tells rows, most memory of a block, and sizes of mini-batches.
+fn read_texts(bytes: &[u8], length: usize, size: MiniBatchSize) -> (u64, u64, Vec<usize>) {
+    let settings = InputSettings { mini_batch_size: size, ..InputSettings::default() };
+    let files = Files::new(settings, &[("a.parquet", bytes)]);
+    let plan = files.plan(&table(ElementType::String, 1)).unwrap();
+    let (mut rows, mut most, mut sizes) = (0, 0, Vec::new());
+    for mut part in open(files.listing.known().next().unwrap(), &plan, &files.settings).unwrap().parts {
+        while let Some(raw) = part.next_block() {
+            most = most.max(raw.memory());
+            let block = Arc::new(raw.decode());
+            assert_eq!(causes(&[block.as_ref().clone()]), []);
+            let column = block.records.column(0).as_string::<i32>();
+            for (record, text) in column.iter().enumerate() {
+                let digit = b'0' + ((rows + record as u64) % 5) as u8;
+                assert!(text.is_some_and(|text| text.len() == length && text.as_bytes()[length / 2] == digit));
+            }
+            rows += column.len() as u64;
+            sizes.extend(block.mini_batches().map(|batch| batch.len()));
+        }
+    }
+    (rows, most, sizes)
+}
+
+#[test]
+fn long_texts_that_repeat_are_counted_in_every_row() {
+    // More than a column can address, in a file of a few hundred kilobytes.
+    let bytes = repeated_texts(131_072, 19_800, false);
+    assert!(bytes.len() < 1 << 20);
+    let (rows, most, sizes) = read_texts(&bytes, 19_800, MiniBatchSize::Items(10));
+    assert_eq!(rows, 131_072);
+    assert!(most < 8 << 20, "{most}");
+    assert_eq!(sizes[..sizes.len() - 1], vec![10; 13_107]);
+    for typed in [true, false] {
+        let bytes = repeated_texts(20_000, 2_000, typed);
+        for (size, expected) in [
+            (MiniBatchSize::Items(7), 7),
+            (MiniBatchSize::Items(3000), 3000),
+            // About as many bytes as were asked for, not as the dictionary has.
+            (MiniBatchSize::Bytes(64 << 10), 32),
+        ] {
+            let (rows, most, sizes) = read_texts(&bytes, 2_000, size);
+            assert_eq!((rows, sizes[0]), (20_000, expected));
+            assert!(sizes[..sizes.len() - 1].iter().all(|size| *size == expected));
+            assert!(most < 20 << 20, "{most}");
+        }
+    }
+}
+
+#[test]
+fn kept_values_do_not_change_with_their_type() {
+    let file = |column: ArrayRef| {
+        let v = Float32Array::from(vec![1.0; column.len()]);
+        parquet(&batch(vec![("v", Arc::new(v)), ("c", column)]), 10)
+    };
+    let decimal = |values: Vec<i128>, scale| -> ArrayRef {
+        Arc::new(Decimal128Array::from(values).with_precision_and_scale(20, scale).unwrap())
+    };
+    let micros = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(values)) };
+    let nanos = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampNanosecondArray::from(values)) };
+    let texts = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    let floats = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
+    let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
+    for (first, second, changed) in [
+        (whole(vec![1]), floats(vec![3.0, 3.99, -0.0, f64::NAN]), vec![1, 3]),
+        (whole(vec![1]), decimal(vec![300, 399], 2), vec![1]),
+        (whole(vec![1]), texts(vec!["7", "7.5", "x"]), vec![1, 2]),
+        (Arc::new(Int32Array::from(vec![1])), whole(vec![5, 1 << 40]), vec![1]),
+        (Arc::new(BooleanArray::from(vec![true])), whole(vec![1, 0, 5]), vec![2]),
+        (floats(vec![1.0]), whole(vec![5, (1 << 53) + 1]), vec![1]),
+        (floats(vec![1.0]), decimal(vec![1, 12_345_678_901_234_567_891], 2), vec![1]),
+        // The nearest is as good as the type can have it.
+        (Arc::new(Float32Array::from(vec![1.0])), floats(vec![0.1, f64::NAN, 1e300]), vec![2]),
+        (micros(vec![1]), nanos(vec![5_000, 5_001]), vec![1]),
+        (nanos(vec![1]), micros(vec![5, i64::MAX]), vec![1]),
+        (Arc::new(Date32Array::from(vec![1])), micros(vec![86_400_000_000, 86_400_000_001]), vec![1]),
+        (micros(vec![1]), texts(vec!["2026-01-31T00:00:00.000001", "2026-01-31T00:00:00.0000001", "soon"]), vec![1, 2]),
+        (decimal(vec![1], 2), decimal(vec![12_300, 12_345], 4), vec![1]),
+        (decimal(vec![1], 2), texts(vec!["1.5", "1.555"]), vec![1]),
+        (texts(vec!["a"]), floats(vec![0.1, 1e300]), vec![]),
+        (texts(vec!["a"]), nanos(vec![1, 2]), vec![]),
+    ] {
+        let of = format!("{} after {}", second.data_type(), first.data_type());
+        let files = Files::new(
+            InputSettings { keep: keep(&["c"]), features: Some(vec!["v".into()]), ..items(1) },
+            &[("1.parquet", &file(first)), ("2.parquet", &file(second))],
+        );
+        let plan = files.plan(&table(F32, 1)).unwrap();
+        let blocks = files.read(&plan, 1, 1).unwrap();
+        assert_eq!(causes(&blocks).iter().map(|(row, ..)| *row).collect::<Vec<_>>(), changed, "{of}");
+        assert!(causes(&blocks).iter().all(|(.., cause)| cause.contains("in the first file")), "{of}");
+    }
+}
+
+#[test]
+fn instants_of_named_zones_are_kept_and_told() {
+    let file = |column: ArrayRef| {
+        let v = Float32Array::from(vec![1e39_f64 as f32; column.len()]);
+        parquet(&batch(vec![("v", Arc::new(v)), ("c", column)]), 10)
+    };
+    let instants = |zone: Option<&str>| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(vec![Some(1_500_000), None]).with_timezone_opt(zone))
+    };
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("1970-01-01T00:00:01.5Z"), None]));
+    for (first, second, kept) in [
+        (Arc::clone(&texts), instants(Some("UTC")), "1970-01-01T00:00:01.500Z"),
+        (Arc::clone(&texts), instants(Some("Europe/Berlin")), "1970-01-01T00:00:01.500Z"),
+        (instants(Some("UTC")), texts, "1970-01-01T00:00:01.500Z"),
+        (instants(Some("UTC")), instants(None), "1970-01-01T00:00:01.500Z"),
+        (instants(None), instants(Some("UTC")), "1970-01-01T00:00:01.500"),
+        (instants(Some("UTC")), instants(Some("Europe/Berlin")), "1970-01-01T00:00:01.500Z"),
+    ] {
+        let of = format!("{} after {}", second.data_type(), first.data_type());
+        let settings = InputSettings { key: Some("c".into()), features: Some(vec!["v".into()]), ..items(1) };
+        let files = Files::new(settings, &[("1.parquet", &file(first)), ("2.parquet", &file(second))]);
+        let plan = files.plan(&table(F32, 1)).unwrap();
+        let blocks = files.read(&plan, 1, 1).unwrap();
+        assert_eq!(causes(&blocks), [], "{of}");
+        let keys: Vec<String> = (0..2).map(|record| blocks[0].key_of(record).unwrap().to_string()).collect();
+        assert_eq!(keys, [format!("\"{kept}\""), "null".to_owned()], "{of}");
+    }
+}
+
+#[test]
+fn decimals_are_rounded_once() {
+    // Just above the middle between two singles, and nearer to it than any double.
+    let decimals = Decimal128Array::from(vec![100_000_005_960_464_477_540]).with_precision_and_scale(38, 20).unwrap();
+    let (blocks, causes) = one(decimals, F32).unwrap();
+    assert_eq!((floats(&blocks, 0), causes.len()), (vec!["1.00000005960464477540".parse::<f32>().unwrap()], 0));
+    let beyond = i256::from_i128(10).wrapping_pow(60);
+    let decimals = Decimal256Array::from(vec![i256::from_i128(2), beyond]).with_precision_and_scale(76, 0).unwrap();
+    let (blocks, causes) = one(decimals, F32).unwrap();
+    assert_eq!((floats(&blocks, 0), causes.len()), (vec![2.0], 1));
+    assert!(causes[0].1.contains("is out of range"), "{causes:?}");
+}
+
+#[test]
+fn not_every_row_of_a_hostile_footer_is_looked_at() {
+    let rows = 1_000_000_000_000_000;
+    let bytes = parquet(&numbers(5), 10);
+    let settings = InputSettings { sample: crate::input::Sample::new(10.0, 0), ..items(1) };
+    let files = Files::new(settings, &[("a.parquet", &bytes)]);
+    let plan = files.plan(&table(F32, 2)).unwrap();
+    let file = files.listing.known().next().unwrap();
+    let parquet = ParquetFile::open(file, false).unwrap();
+    let (reading, sources) = Reading::new(file, &plan, &parquet.columns(), &files.settings).unwrap();
+    let binding = Arc::new(ColumnarBinding::new(reading, &sources));
+    let progress = Progress::Even { bytes: 0 };
+    let size = MiniBatchSize::Items(1);
+    let mut part =
+        ColumnarPart::new(&file.file, &binding, size, Some(0..rows), progress, || Err("it is a lie".to_owned()));
+    let block = part.next_block().unwrap().decode();
+    assert_eq!((block.items(), block.passed_over), (rows / 10, rows - rows / 10));
+    assert!(part.next_block().is_none());
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, Decimal128Array, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMillisecondArray, UInt64Array,
+};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::arrow::file as arrow_file;
 use super::parquet::parquet;
@@ -13,11 +17,19 @@ use crate::data::NamedFeature;
 use crate::input::{Filter, InputType, PassedOver, Renames, Sample};
 
 /// A record of a random table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Record {
     whole: Option<i64>,
+    /// NaN is a missing value.
     number: Option<f64>,
     text: Option<String>,
+    unsigned: Option<u64>,
+    /// In hundredths.
+    decimal: Option<i64>,
+    /// In seconds.
+    instant: Option<i64>,
+    /// Kept in a dictionary.
+    label: Option<String>,
 }
 
 fn records() -> impl Strategy<Value = Vec<Record>> {
@@ -25,7 +37,22 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     let number = prop::option::weighted(0.8, prop_oneof![(-8i32..8).prop_map(|n| f64::from(n) / 4.0), Just(1e300)]);
     // An empty field of a CSV file is a missing value, so there are no empty texts to compare.
     let text = prop::option::weighted(0.8, prop_oneof!["[ab]{1,3}", Just("a%".to_owned()), Just("é".to_owned())]);
-    let record = (whole, number, text).prop_map(|(whole, number, text)| Record { whole, number, text });
+    let number = prop_oneof![9 => number, 1 => Just(Some(f64::NAN))];
+    let unsigned = prop::option::weighted(0.8, prop_oneof![0u64..5, Just(u64::MAX), Just(u64::MAX - 1)]);
+    let decimal = prop::option::weighted(0.8, prop_oneof![-9i64..9, Just(123_456_789_012_345_678)]);
+    let instant = prop::option::weighted(0.8, 0i64..9);
+    let label = prop::option::weighted(0.8, "[ab]{1,2}");
+    let record = (whole, number, text, unsigned, decimal, instant, label).prop_map(
+        |(whole, number, text, unsigned, decimal, instant, label)| Record {
+            whole,
+            number,
+            text,
+            unsigned,
+            decimal,
+            instant,
+            label,
+        },
+    );
     // Sorted, statistics tell something.
     (prop::collection::vec(record, 0..60), any::<bool>()).prop_map(|(mut records, sorted)| {
         if sorted {
@@ -41,6 +68,12 @@ enum Naive {
     Whole(&'static str, f64),
     Number(&'static str, f64),
     Text(&'static str, String),
+    Unsigned(&'static str, u64),
+    /// In thousandths.
+    Decimal(&'static str, i64),
+    DecimalIn(Vec<i64>),
+    Instant(&'static str, i64),
+    Label(&'static str, String),
     WholeIn(Vec<i64>),
     Like(String),
     IsNull(&'static str),
@@ -56,9 +89,15 @@ fn conditions() -> impl Strategy<Value = Naive> {
         (operator(), -12i32..12).prop_map(|(operator, n)| Naive::Whole(operator, f64::from(n) / 2.0)),
         (operator(), -8i32..8).prop_map(|(operator, n)| Naive::Number(operator, f64::from(n) / 4.0)),
         (operator(), "[ab]{1,3}").prop_map(|(operator, text)| Naive::Text(operator, text)),
+        (operator(), prop_oneof![0u64..5, Just(u64::MAX)]).prop_map(|(operator, n)| Naive::Unsigned(operator, n)),
+        (operator(), prop_oneof![-90i64..90, (-9i64..9).prop_map(|n| n * 10)])
+            .prop_map(|(operator, n)| Naive::Decimal(operator, n)),
+        prop::collection::vec((-9i64..9).prop_map(|n| n * 5), 1..4).prop_map(Naive::DecimalIn),
+        (operator(), 0i64..9).prop_map(|(operator, n)| Naive::Instant(operator, n)),
+        (operator(), "[ab]{1,2}").prop_map(|(operator, text)| Naive::Label(operator, text)),
         prop::collection::vec(-5i64..5, 1..4).prop_map(Naive::WholeIn),
         "[ab_%]{1,3}".prop_map(Naive::Like),
-        prop::sample::select(vec!["whole", "number", "text"]).prop_map(Naive::IsNull),
+        prop::sample::select(COLUMNS[1..].to_vec()).prop_map(Naive::IsNull),
     ];
     leaf.prop_recursive(3, 12, 2, |inner| {
         let pair = (inner.clone(), inner.clone());
@@ -70,9 +109,30 @@ fn conditions() -> impl Strategy<Value = Naive> {
     })
 }
 
+const COLUMNS: [&str; 8] = ["x", "whole", "number", "text", "unsigned", "decimal", "instant", "label"];
+
+/// So many parts of a whole number, as a decimal.
+fn fraction(parts: i64, of: u64) -> String {
+    let sign = if parts < 0 { "-" } else { "" };
+    let digits = of.ilog10() as usize;
+    format!("{sign}{}.{:0digits$}", parts.unsigned_abs() / of, parts.unsigned_abs() % of)
+}
+
+fn instant(seconds: i64) -> String {
+    format!("1970-01-01T00:00:{seconds:02}Z")
+}
+
 impl Naive {
     fn sql(&self) -> String {
         match self {
+            Naive::Unsigned(operator, value) => format!("unsigned {operator} {value}"),
+            Naive::Decimal(operator, value) => format!("decimal {operator} {}", fraction(*value, 1000)),
+            Naive::DecimalIn(values) => {
+                let values: Vec<String> = values.iter().map(|value| fraction(*value, 1000)).collect();
+                format!("decimal IN ({})", values.join(", "))
+            }
+            Naive::Instant(operator, value) => format!("instant {operator} '{}'", instant(*value)),
+            Naive::Label(operator, value) => format!("label {operator} '{value}'"),
             Naive::Whole(operator, value) => format!("whole {operator} {value}"),
             Naive::Number(operator, value) => format!("number {operator} {value}"),
             Naive::Text(operator, value) => format!("text {operator} '{value}'"),
@@ -103,13 +163,22 @@ impl Naive {
             Naive::Whole(operator, value) => Some(compare(operator, (record.whole? as f64).total_cmp(&(value + 0.0)))),
             Naive::Number(operator, value) => Some(compare(operator, record.number?.partial_cmp(value)?)),
             Naive::Text(operator, value) => Some(compare(operator, record.text.as_deref()?.cmp(value))),
+            Naive::Unsigned(operator, value) => Some(compare(operator, record.unsigned?.cmp(value))),
+            Naive::Decimal(operator, value) => Some(compare(operator, (record.decimal? * 10).cmp(value))),
+            Naive::DecimalIn(values) => Some(values.contains(&(record.decimal? * 10))),
+            Naive::Instant(operator, value) => Some(compare(operator, record.instant?.cmp(value))),
+            Naive::Label(operator, value) => Some(compare(operator, record.label.as_deref()?.cmp(value))),
             Naive::WholeIn(values) => Some(values.contains(&record.whole?)),
             Naive::Like(pattern) => {
                 Some(like(&pattern.chars().collect::<Vec<_>>(), &record.text.as_ref()?.chars().collect::<Vec<_>>()))
             }
             Naive::IsNull("whole") => Some(record.whole.is_none()),
-            Naive::IsNull("number") => Some(record.number.is_none()),
-            Naive::IsNull(_) => Some(record.text.is_none()),
+            Naive::IsNull("number") => Some(record.number.is_none_or(f64::is_nan)),
+            Naive::IsNull("text") => Some(record.text.is_none()),
+            Naive::IsNull("unsigned") => Some(record.unsigned.is_none()),
+            Naive::IsNull("decimal") => Some(record.decimal.is_none()),
+            Naive::IsNull("instant") => Some(record.instant.is_none()),
+            Naive::IsNull(_) => Some(record.label.is_none()),
             Naive::And(a, b) => match (a.holds(record), b.holds(record)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -135,23 +204,43 @@ fn like(pattern: &[char], text: &[char]) -> bool {
 
 /// The table in each format, with the value to score in front.
 fn files(records: &[Record], group: usize) -> Vec<(&'static str, Vec<u8>)> {
-    let (mut csv, mut jsonl) = ("x,whole,number,text\n".to_owned(), String::new());
+    let (mut csv, mut jsonl) = (format!("{}\n", COLUMNS.join(",")), String::new());
     for (row, record) in records.iter().enumerate() {
-        let Record { whole, number, text } = record;
-        let shown = |value: Option<String>| value.unwrap_or_default();
-        let (w, n) = (shown(whole.map(|w| w.to_string())), shown(number.map(|n| n.to_string())));
-        writeln!(csv, "{row},{w},{n},{}", shown(text.clone())).unwrap();
-        let mut object = json!({"x": row, "whole": whole, "text": text});
+        let Record { whole, number, text, unsigned, label, .. } = record;
+        let decimal = record.decimal.map(|decimal| fraction(decimal, 100));
+        let instant = record.instant.map(instant);
+        let cells = [
+            Some(row.to_string()),
+            whole.map(|whole| whole.to_string()),
+            number.filter(|number| !number.is_nan()).map(|number| number.to_string()),
+            text.clone(),
+            unsigned.map(|unsigned| unsigned.to_string()),
+            decimal.clone(),
+            instant.clone(),
+            label.clone(),
+        ];
+        writeln!(csv, "{}", cells.map(Option::unwrap_or_default).join(",")).unwrap();
+        let decimal = decimal.unwrap_or("null".to_owned());
+        let others = json!({"x": row, "whole": whole, "text": text, "unsigned": unsigned, "instant": instant});
+        let others = others.to_string();
+        write!(jsonl, "{},\"label\":{},\"decimal\":{decimal}", &others[..others.len() - 1], json!(label)).unwrap();
         if let Some(number) = number {
-            object["number"] = json!(number);
+            write!(jsonl, ",\"number\":{}", json!(number)).unwrap();
         }
-        writeln!(jsonl, "{object}").unwrap();
+        writeln!(jsonl, "}}").unwrap();
     }
-    let columns: [(&str, ArrayRef); 4] = [
+    let decimals: Decimal128Array = records.iter().map(|record| record.decimal.map(i128::from)).collect();
+    let instants: TimestampMillisecondArray = records.iter().map(|record| Some(record.instant? * 1000)).collect();
+    let labels: DictionaryArray<Int32Type> = records.iter().map(|record| record.label.as_deref()).collect();
+    let columns: [(&str, ArrayRef); COLUMNS.len()] = [
         ("x", Arc::new(Int64Array::from_iter_values(0..records.len() as i64))),
         ("whole", Arc::new(records.iter().map(|record| record.whole).collect::<Int64Array>())),
         ("number", Arc::new(records.iter().map(|record| record.number).collect::<Float64Array>())),
         ("text", Arc::new(records.iter().map(|record| record.text.clone()).collect::<StringArray>())),
+        ("unsigned", Arc::new(records.iter().map(|record| record.unsigned).collect::<UInt64Array>())),
+        ("decimal", Arc::new(decimals.with_precision_and_scale(30, 2).unwrap())),
+        ("instant", Arc::new(instants.with_timezone("UTC"))),
+        ("label", Arc::new(labels)),
     ];
     let table = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
     let batches: Vec<RecordBatch> =
@@ -278,13 +367,16 @@ fn what_cannot_be_compared_fails_and_what_is_left_out_does_not() {
     assert_eq!((plan.feature_count(), plan.key()), (1, Some(1)));
     assert_eq!(floats(&blocks, 0), [1.0, 4.0]);
     assert_eq!(texts(&blocks, 1), [Some("1".to_owned()), Some("7".to_owned())]);
-    let failures: Vec<(u64, Option<Value>, &str)> =
-        blocks[0].failures.iter().map(|f| (f.row.unwrap(), f.key.clone(), f.cause.as_str())).collect();
+    let failures: Vec<(u64, Option<&str>, &str)> = blocks[0]
+        .failures
+        .iter()
+        .map(|f| (f.row.unwrap(), f.key.as_ref().map(crate::data::ItemKey::as_json), f.cause.as_str()))
+        .collect();
     assert_eq!(
         failures,
         [
-            (1, Some(json!("2")), "column \"age\": \"old\" is not a number, and --where compares it as such"),
-            (4, Some(json!("5")), "column \"v\": \"junk\" is not a number, and the model's input is float32"),
+            (1, Some(r#""2""#), "column \"age\": \"old\" is not a number, and --where compares it as such"),
+            (4, Some(r#""5""#), "column \"v\": \"junk\" is not a number, and the model's input is float32"),
             (5, None, "has 2 fields, expected 3"),
         ]
     );
@@ -299,8 +391,8 @@ fn keys_come_first_and_once() {
         let (plan, blocks) = read_one(&table(ElementType::Float32, 1), settings, "a.csv", csv, 1 << 20).unwrap();
         let names: Vec<_> = plan.record_schema().fields().iter().map(|field| field.name().as_str()).collect();
         assert_eq!(format!("{}|{}", names[..1].join(","), names[1..].join(",")), expected);
-        assert_eq!(blocks[0].key_of(0), Some(json!("x")));
-        assert_eq!(blocks[0].failures[0].key, Some(json!("y")));
+        assert_eq!(blocks[0].key_of(0), Some("x".into()));
+        assert_eq!(blocks[0].failures[0].key, Some("y".into()));
     }
     // Like a kept column, it is not one of those that the model takes.
     let settings = InputSettings { key: Some("id".into()), ..items(10) };
@@ -321,14 +413,17 @@ fn keys_have_the_types_of_their_columns() {
     let settings = || InputSettings { key: Some("id".into()), features: Some(vec!["v".into()]), ..items(10) };
     let keys = |name: &str, content: &[u8]| {
         let (_, blocks) = read_one(&table(ElementType::Float32, 1), settings(), name, content, 1 << 20).unwrap();
-        blocks[0].failures.iter().map(|failure| failure.key.clone().unwrap()).collect::<Vec<_>>()
+        blocks[0].failures.iter().map(|failure| failure.key.as_ref().unwrap().to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(keys("a.parquet", &parquet(&table_of, 10)), [json!(7), json!(null)]);
-    assert_eq!(keys("a.arrow", &arrow_file(&[table_of], None)), [json!(7), json!(null)]);
+    assert_eq!(keys("a.parquet", &parquet(&table_of, 10)), ["7", "null"]);
+    assert_eq!(keys("a.arrow", &arrow_file(&[table_of], None)), ["7", "null"]);
     let lines = br#"{"id": {"n": 1}, "v": "x"}
 {"v": "x"}
+{"id": 36893488147419103233, "v": "x"}
+{"id": 0.10000000000000000000001, "v": "x"}
 "#;
-    assert_eq!(keys("a.jsonl", lines), [json!({"n": 1}), json!(null)]);
+    let expected = ["{\"n\": 1}", "null", "36893488147419103233", "0.10000000000000000000001"];
+    assert_eq!(keys("a.jsonl", lines), expected);
 }
 
 fn renames(pairs: &[(&str, &str)]) -> Renames {
@@ -337,7 +432,9 @@ fn renames(pairs: &[(&str, &str)]) -> Renames {
 
 #[test]
 fn columns_go_by_their_new_names() {
-    for (name, content) in files(&[Record { whole: Some(3), number: Some(0.5), text: Some("t".into()) }], 5) {
+    for (name, content) in
+        files(&[Record { whole: Some(3), number: Some(0.5), text: Some("t".into()), ..Record::default() }], 5)
+    {
         let settings = InputSettings {
             renames: renames(&[("whole", "number"), ("number", "half"), ("x", "row")]),
             features: Some(vec!["number".into(), "half".into()]),
@@ -449,7 +546,7 @@ fn paths_tell_columns() {
     let (_, blocks) = read(settings, 2);
     assert_eq!(floats(&blocks, 1), [2023.0, 2024.0, 2024.0]);
     assert_eq!(texts(&blocks, 3), [Some("north east".to_owned()), None, Some("west".to_owned())]);
-    assert_eq!(blocks[0].key_of(0), Some(json!(2023)));
+    assert_eq!(blocks[0].key_of(0), Some(json!(2023).into()));
     let (plan, _) = read(InputSettings { keep: Keep::All, ..items(5) }, 2);
     assert_eq!(plan.kept_schema().fields().len(), 4);
     // Conditions on them pass over whole files.
@@ -492,8 +589,9 @@ fn paths_that_do_not_fit_are_refused_with_their_file() {
 
 #[test]
 fn folders_of_several_formats_have_the_same_columns() {
-    let records: Vec<Record> =
-        (0..20).map(|row| Record { whole: Some(row), number: Some(0.25), text: Some(format!("t{row}")) }).collect();
+    let records: Vec<Record> = (0..20)
+        .map(|row| Record { whole: Some(row), number: Some(0.25), text: Some(format!("t{row}")), ..Record::default() })
+        .collect();
     let files: Vec<(String, Vec<u8>)> =
         files(&records, 7).into_iter().map(|(name, content)| (format!("k={}/{name}", name.len()), content)).collect();
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
