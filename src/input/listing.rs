@@ -110,7 +110,7 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
     // What is wrong with a pointer is told before anything is read.
     for pointer in pointers {
         let registered = stores.registered(pointer)?;
-        let entries = stores.list(pointer)?;
+        let entries = stores.begin(pointer)?;
         let is_file = entries.is_file();
         if let Some(input_type) = settings.input_type {
             input_type.check(pointer, is_file)?;
@@ -142,8 +142,7 @@ impl Listing {
 
     /// Takes a file by its number; nothing behind the last one. The files behind it are fetched ahead.
     pub fn take(&mut self, index: usize) -> Result<Option<ListedFile>, InputError> {
-        // What lies behind a limit is not even asked for.
-        let ahead = if self.settings.limit.is_some() { 0 } else { FILES_AHEAD };
+        let ahead = self.files_ahead(index);
         self.extend_to(index + ahead)?;
         self.fetched = self.fetched.max(index + 1);
         while self.fetched <= index + ahead
@@ -159,6 +158,14 @@ impl Listing {
             self.first += 1;
         }
         Ok(file)
+    }
+
+    /// How many files are fetched ahead of this one. What lies behind a limit is not even asked for: no more files than
+    /// there have been, which did not reach it, and none that one item of each before would suffice for.
+    fn files_ahead(&self, index: usize) -> usize {
+        let Some(limit) = self.settings.limit else { return FILES_AHEAD };
+        let missing = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(index + 1);
+        FILES_AHEAD.min(index).min(missing)
     }
 
     /// Lists to the end without keeping the files, for the account of them alone.

@@ -3,11 +3,11 @@
 use std::env;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
@@ -20,6 +20,7 @@ use super::aws_profile::{AwsProfile, ProfileCredentials};
 use super::connection_string::ConnectionString;
 use super::credentials::Credentials;
 use super::failure::failure;
+use super::patience::{Patient, retries};
 use super::place::StoreKind;
 use super::{RemoteUrl, StorageError};
 
@@ -40,6 +41,8 @@ pub struct StoreSettings {
 pub(super) struct Client {
     pub(super) kind: StoreKind,
     pub(super) store: Arc<dyn ObjectStore>,
+    /// How it is listed, a page at a time.
+    pub(super) pages: Arc<dyn PaginatedListStore>,
     /// How large objects are written; a web server takes none.
     pub(super) parts: Option<Parts>,
 }
@@ -133,14 +136,21 @@ fn s3(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, Storag
     if builder.get_config_value(&AmazonS3ConfigKey::Endpoint).is_some_and(|endpoint| is_plain(&endpoint)) {
         options = options.with_allow_http(true);
     }
-    builder = builder.with_url(url.as_str()).with_retry(retries(waits_in_vain));
+    // Without credentials the client asks the cloud's service for them, which answers at once or, off the cloud, never.
+    let retry = if waits_in_vain { RetryConfig { max_retries: 2, ..retries() } } else { retries() };
+    builder = builder.with_url(url.as_str()).with_retry(retry).with_http_connector(Patient);
     let store: Arc<AmazonS3> = Arc::new(builder.clone().with_client_options(options.clone()).build().map_err(refuse)?);
     // S3 completes an upload on this condition. The header is not among those that are signed.
     let mut headers = HeaderMap::new();
     headers.insert("if-none-match", HeaderValue::from_static("*"));
     let conditional = builder.with_client_options(options.with_default_headers(headers)).build().map_err(refuse)?;
     let creating = Creating::Conditional(Arc::new(conditional));
-    Ok(Client { kind: StoreKind::S3, parts: Some(Parts { store: store.clone(), creating }), store })
+    Ok(Client {
+        kind: StoreKind::S3,
+        parts: Some(Parts { store: store.clone(), creating }),
+        pages: store.clone(),
+        store,
+    })
 }
 
 /// The builder with what a profile says; what the environment says comes first, unless the profile was asked for by name.
@@ -217,10 +227,11 @@ fn azure(url: &Url, signature: Option<&str>, settings: &StoreSettings, shown: &s
     if builder.get_config_value(&AzureConfigKey::Endpoint).is_some_and(|endpoint| is_plain(&endpoint)) {
         options = options.with_allow_http(true);
     }
-    let builder = builder.with_url(url.as_str()).with_retry(retries(false)).with_client_options(options);
+    let builder =
+        builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(Patient).with_client_options(options);
     let store: Arc<MicrosoftAzure> = Arc::new(builder.build().map_err(refuse)?);
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
-    Ok(Client { kind: StoreKind::Azure, parts, store })
+    Ok(Client { kind: StoreKind::Azure, parts, pages: store.clone(), store })
 }
 
 fn google(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, StorageError> {
@@ -245,10 +256,11 @@ fn google(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, St
     if endpoint.is_some_and(|endpoint| is_plain(&endpoint)) {
         options = options.with_allow_http(true);
     }
-    let builder = builder.with_url(url.as_str()).with_retry(retries(false)).with_client_options(options);
-    let store = Arc::new(builder.build().map_err(refuse)?);
+    let builder =
+        builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(Patient).with_client_options(options);
+    let store: Arc<GoogleCloudStorage> = Arc::new(builder.build().map_err(refuse)?);
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
-    Ok(Client { kind: StoreKind::Google, parts, store })
+    Ok(Client { kind: StoreKind::Google, parts, pages: store.clone(), store })
 }
 
 /// Variables of which one at least is set where requests to S3 are to be signed without asking the machine's own service.
@@ -267,16 +279,6 @@ fn is_set(names: &[&str]) -> bool {
 /// Whether requests to this address are not encrypted: the user wrote it so, and nothing is gained by refusing it.
 fn is_plain(address: &str) -> bool {
     address.starts_with("http://")
-}
-
-/// How often a request is repeated. Without credentials the client asks the cloud's service for them, which answers at
-/// once or, off the cloud, never.
-fn retries(waits_in_vain: bool) -> RetryConfig {
-    RetryConfig {
-        max_retries: if waits_in_vain { 2 } else { 8 },
-        retry_timeout: Duration::from_secs(60),
-        ..RetryConfig::default()
-    }
 }
 
 /// Whether a web URL leads to a store for which the environment has credentials; such a URL may name a prefix, and its

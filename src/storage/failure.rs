@@ -13,12 +13,26 @@ const NO_CONTAINER: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
 const NO_CONTAINER_HINT: &str =
     ": the store has no such bucket or container; check its name, and the account, region or endpoint";
 
+/// What stores call the absence of an upload whose parts they have taken.
+const NO_UPLOAD: &str = "NoSuchUpload";
+
+const NO_UPLOAD_REMEDY: &str = "; the upload was ended while it was under way: see to it that nothing else ends the uploads \
+                                there (a rule for incomplete ones, another job), and run it again";
+
 /// Where a machine in a cloud asks for its own credentials; elsewhere nobody answers.
 const MACHINE_CREDENTIALS: [&str; 2] = ["169.254.169.254", "metadata.google.internal"];
 
 /// A store's error as one of ours: one line, no secret, and a remedy.
 pub(super) fn failure(object: &str, done: &'static str, kind: StoreKind, error: &object_store::Error) -> StorageError {
     match error {
+        object_store::Error::NotFound { source, .. } if source.to_string().contains(NO_UPLOAD) => {
+            StorageError::Remote {
+                object: object.to_owned(),
+                done,
+                cause: shorten(&source.to_string()),
+                remedy: NO_UPLOAD_REMEDY.to_owned(),
+            }
+        }
         object_store::Error::NotFound { source, .. } => {
             let text = source.to_string();
             let hint = if NO_CONTAINER.iter().any(|code| text.contains(code)) { NO_CONTAINER_HINT } else { "" };
@@ -69,6 +83,39 @@ pub(super) fn chain(error: &dyn Error) -> String {
 /// Whether a request came to nothing on its way there or back: it may be tried again.
 pub(super) fn was_lost(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::Generic { .. }) && !chain(error).contains("Server returned")
+}
+
+/// Whether a store has said no to a question, in a way that it may have explained.
+pub(super) fn is_refusal(error: &object_store::Error) -> bool {
+    match error {
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => true,
+        error => chain(error).contains("status code: 400"),
+    }
+}
+
+/// Whether the same request may well be granted later: it was lost, or the server is busy.
+pub(super) fn is_passing(error: &object_store::Error) -> bool {
+    let busy = ["429", "500", "502", "503", "504"];
+    was_lost(error) || busy.iter().any(|status| chain(error).contains(&format!("status code: {status}")))
+}
+
+/// Parts of answers that repeat the request.
+const ECHOES: [&str; 7] =
+    ["Key", "Resource", "BucketName", "CanonicalRequest", "CanonicalRequestBytes", "StringToSign", "StringToSignBytes"];
+
+/// What the server, or the network, said to a request: without the request, whose address may have any words in it.
+fn answer(text: &str) -> String {
+    let told = text.rsplit_once("Error performing").and_then(|(_, rest)| rest.split_once(" - "));
+    let mut told = told.map_or(text, |(_, answer)| answer).to_owned();
+    for echo in ECHOES {
+        let (begin, end) = (format!("<{echo}>"), format!("</{echo}>"));
+        while let Some(start) = told.find(&begin)
+            && let Some(len) = told[start..].find(&end)
+        {
+            told.replace_range(start..start + len + end.len(), "");
+        }
+    }
+    told
 }
 
 /// The part of a store's answer that tells: its own code and message when it sent them, else what went wrong last.
@@ -128,12 +175,12 @@ const TELLTALES: [(&[&str], &str); 9] = [
 
 /// What the user can do, chosen by what the store complained of and whose store it is.
 fn remedy(kind: StoreKind, refused: bool, cause: &str) -> String {
-    let lower = cause.to_ascii_lowercase();
+    let lower = answer(cause).to_ascii_lowercase();
     if let Some((_, help)) = TELLTALES.iter().find(|(words, _)| words.iter().any(|word| lower.contains(word))) {
         return format!("; {help}");
     }
     let about_credentials = refused
-        || MACHINE_CREDENTIALS.iter().any(|address| lower.contains(address))
+        || MACHINE_CREDENTIALS.iter().any(|address| cause.contains(address))
         || ["credential", "metadata", "token", "account", "signature", "access key", "accesskey"]
             .iter()
             .any(|word| lower.contains(word));
@@ -198,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_upload_is_no_missing_object() {
+        let error = object_store::Error::NotFound {
+            path: "out.csv".into(),
+            source: "Server returned non-2xx status code: 404 Not Found: <Error><Code>NoSuchUpload</Code><Message>The \
+                     specified upload does not exist.</Message></Error>"
+                .into(),
+        };
+        let text = failure("s3://b/out.csv", "written", StoreKind::S3, &error).to_string();
+        assert!(text.contains("NoSuchUpload") && text.contains("incomplete ones"), "{text}");
+    }
+
+    #[test]
     fn remedies_fit_the_complaint() {
         for (kind, refused, cause, expected) in [
             (StoreKind::S3, true, "<Code>InvalidAccessKeyId</Code>", "AWS_PROFILE"),
@@ -217,6 +276,27 @@ mod tests {
             (StoreKind::Web, false, "error following redirect: too many redirects", "in a circle"),
             (StoreKind::Web, false, "tcp connect error: Connection refused (os error 111)", "nobody listens"),
             (StoreKind::S3, false, "<Code>SlowDown</Code>", "over all retries"),
+            // A key may have any words in it.
+            (
+                StoreKind::S3,
+                true,
+                "Error performing GET http://h/b/expired/certificate.csv in 2ms - Server returned non-2xx status code: 403 \
+                 Forbidden: <Error><Code>AccessDenied</Code><Message>Access Denied</Message>\
+                 <Key>expired/certificate.csv</Key><Resource>/b/expired/certificate.csv</Resource></Error>",
+                "the right to it",
+            ),
+            (
+                StoreKind::S3,
+                false,
+                "Error performing PUT http://169.254.169.254/latest/api/token in 2s - HTTP error: error sending request",
+                "AWS_PROFILE",
+            ),
+            (
+                StoreKind::Web,
+                false,
+                "Error performing GET http://h/tokens/timed out.csv in 2s - HTTP error: error decoding response body",
+                "the store's own status",
+            ),
         ] {
             let remedy = remedy(kind, refused, cause);
             assert!(remedy.contains(expected), "{cause}: {remedy}");

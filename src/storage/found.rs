@@ -1,11 +1,13 @@
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use bytes::{Buf, Bytes};
+use futures_util::{TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use super::failure::{is_refusal, was_lost};
 use super::http::PlainGet;
 use super::reader::ByteStream;
 
@@ -13,8 +15,11 @@ use super::reader::ByteStream;
 /// to 100 MB a second, and a distant one pauses before each answer.
 pub(super) const STRETCH: u64 = 4 << 20;
 
-/// Stretches of one object that are under way at once.
-const STRETCHES_IN_FLIGHT: usize = 8;
+/// How often in a row an answer may break off that says no more than before.
+pub(super) const BREAKS: u32 = 4;
+
+/// The pause after an answer broke off; longer after each further one.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is known of an object before it is read.
 #[derive(Clone)]
@@ -52,21 +57,45 @@ impl Found {
         Ok(join(self.get(None).await?.try_collect().await?))
     }
 
-    /// All of it from `first` on, in stretches that come in order.
-    pub(super) fn stretches(self, first: u64) -> ByteStream {
-        let size = self.size();
-        let starts = (first..size).step_by(STRETCH as usize);
-        let bodies = stream::iter(starts).map(move |start| {
-            let found = self.clone();
-            async move { found.stretch(start..(start + STRETCH).min(size)).await }
-        });
-        Box::pin(bodies.buffered(STRETCHES_IN_FLIGHT))
+    /// A stretch of it. An answer that breaks off is gone on with where it did, however long ago it began.
+    pub(super) async fn stretch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+        let mut parts = Vec::new();
+        let mut at = range.start;
+        let mut broken = 0;
+        loop {
+            // Of requests that are not answered at all the client has made several.
+            let mut body = self.get(Some(at..range.end)).await?;
+            let error = loop {
+                match body.try_next().await {
+                    Ok(Some(bytes)) => {
+                        at += bytes.len() as u64;
+                        broken = 0;
+                        parts.push(bytes);
+                    }
+                    Ok(None) if at == range.end => return Ok(join(parts)),
+                    Ok(None) => break cut_short(at - range.start, range.end - range.start),
+                    Err(error) => break error,
+                }
+            };
+            if at >= range.end || broken == BREAKS || !was_lost(&error) {
+                return Err(error);
+            }
+            broken += 1;
+            tokio::time::sleep(PAUSE * broken).await;
+        }
     }
 
-    pub(super) async fn stretch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
-        let len = range.end - range.start;
-        let bytes = join(self.get(Some(range)).await?.try_collect().await?);
-        if bytes.len() as u64 == len { Ok(bytes) } else { Err(cut_short(bytes.len() as u64, len)) }
+    /// All of it as one body. A server that knows no stretches is asked for all of it again when the body breaks off, if
+    /// it is known to be the same.
+    pub(super) async fn body(self) -> object_store::Result<ByteStream> {
+        let body = self.get(None).await?;
+        if self.has_ranges || self.version.as_ref().is_none_or(|version| version.etag.is_none()) {
+            return Ok(body);
+        }
+        let begun = Begun { found: self, body, read: 0, again: 0, broken: 0 };
+        Ok(Box::pin(stream::try_unfold(begun, |mut begun| async move {
+            Ok(begun.next().await?.map(|bytes| (bytes, begun)))
+        })))
     }
 
     /// Starts a request, for all of it or a stretch, and sees to it that it is the content that was listed.
@@ -97,6 +126,57 @@ impl Found {
             }
         });
         Ok(Box::pin(counted))
+    }
+}
+
+/// A body that can only be had from its start.
+struct Begun {
+    found: Found,
+    body: ByteStream,
+    /// So many bytes have been given away.
+    read: u64,
+    /// So many bytes of the body at hand are among them.
+    again: u64,
+    broken: u32,
+}
+
+impl Begun {
+    async fn next(&mut self) -> object_store::Result<Option<Bytes>> {
+        loop {
+            match self.body.try_next().await {
+                Ok(Some(mut bytes)) => {
+                    let known = (self.read - self.again).min(bytes.len() as u64);
+                    self.again += bytes.len() as u64;
+                    bytes.advance(known as usize);
+                    if !bytes.is_empty() {
+                        self.read = self.again;
+                        self.broken = 0;
+                        return Ok(Some(bytes));
+                    }
+                }
+                Ok(None) => return Ok(None),
+                Err(error) if self.broken == BREAKS || !was_lost(&error) => return Err(error),
+                Err(_) => {
+                    self.broken += 1;
+                    tokio::time::sleep(PAUSE * self.broken).await;
+                    (self.body, self.again) = (self.found.get(None).await?, 0);
+                }
+            }
+        }
+    }
+}
+
+/// What a store says of an object. A refusal of HEAD has no body that would tell the reason, so that a byte is asked for.
+pub(super) async fn look(store: &dyn ObjectStore, path: &Path) -> object_store::Result<ObjectMeta> {
+    let refusal = match store.head(path).await {
+        Err(error) if is_refusal(&error) => error,
+        answer => return answer,
+    };
+    let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+    match store.get_opts(path, first_byte).await {
+        Ok(answer) => Ok(answer.meta),
+        Err(error) if is_refusal(&error) || matches!(error, object_store::Error::NotFound { .. }) => Err(error),
+        Err(_) => Err(refusal),
     }
 }
 

@@ -3,9 +3,10 @@
 //! Servers differ: some refuse HEAD (a signed S3 address is signed for GET alone), some know no ranges, some send a body
 //! of unknown length. The address is used byte for byte, its query included.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody};
 use object_store::http::{HttpBuilder, HttpStore};
 use object_store::path::Path;
 use object_store::{
@@ -14,7 +15,9 @@ use object_store::{
 use url::Url;
 
 use super::connect::{StoreSettings, client_options};
+use super::failure::is_passing;
 use super::found::Found;
+use super::patience::{Patient, retries};
 use super::reader::ByteStream;
 use super::{RemoteUrl, StorageError};
 
@@ -75,8 +78,8 @@ impl Address {
     /// Finds the file and what its server can do.
     pub(super) async fn find(&self) -> object_store::Result<Found> {
         // No retries for the first questions, which many servers refuse for good.
-        let asking = self.store(RetryConfig { max_retries: 0, ..RetryConfig::default() })?;
-        let store: Arc<dyn ObjectStore> = Arc::new(self.store(RetryConfig::default())?);
+        let asking = self.store(RetryConfig { max_retries: 0, ..retries() })?;
+        let store: Arc<dyn ObjectStore> = Arc::new(self.store(retries())?);
         let path = Path::default();
         let found = |meta: &ObjectMeta, has_ranges| Found {
             store: Arc::clone(&store),
@@ -86,14 +89,22 @@ impl Address {
             plain: None,
         };
         let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
-        if let Ok(answer) = asking.get_opts(&path, first_byte).await {
-            return Ok(found(&answer.meta, true));
-        }
-        if let Ok(meta) = asking.head(&path).await {
+        let is_busy = match asking.get_opts(&path, first_byte.clone()).await {
+            Ok(answer) => return Ok(found(&answer.meta, true)),
+            Err(error) => is_passing(&error),
+        };
+        if !is_busy && let Ok(meta) = asking.head(&path).await {
             return Ok(found(&meta, false));
         }
+        // A server that is only busy is waited for.
         match store.get(&path).await {
-            Ok(answer) => Ok(found(&answer.meta, false)),
+            Ok(whole) => {
+                let meta = whole.meta.clone();
+                drop(whole);
+                // What was no answer to the first question is asked again.
+                let has_ranges = is_busy && asking.get_opts(&path, first_byte).await.is_ok();
+                Ok(found(&meta, has_ranges))
+            }
             Err(object_store::Error::Generic { source, .. }) if source.to_string().contains("Content-Length") => {
                 let plain = Some(self.plain_get()?);
                 Ok(Found { store, path, version: None, has_ranges: false, plain })
@@ -111,30 +122,36 @@ impl Address {
 
     /// A store whose empty path is this address, so that its query is sent along.
     fn store(&self, retry: RetryConfig) -> object_store::Result<HttpStore> {
-        let builder =
-            HttpBuilder::new().with_url(self.url.as_str()).with_client_options(self.options()).with_retry(retry);
-        if self.headers.is_empty() { builder.with_http_connector(Shared).build() } else { builder.build() }
+        HttpBuilder::new()
+            .with_url(self.url.as_str())
+            .with_client_options(self.options())
+            .with_retry(retry)
+            .with_http_connector(Shared)
+            .build()
     }
 
     fn plain_get(&self) -> object_store::Result<PlainGet> {
-        let client = ReqwestConnector::default().connect(&self.options())?;
-        Ok(PlainGet { client, url: self.url.to_string() })
+        Ok(PlainGet { client: Shared.connect(&self.options())?, url: self.url.to_string() })
     }
 }
 
-/// Gives one client to all addresses without credentials: making one reads the system's certificates.
+/// Gives one client to all addresses with the same credentials: making one reads the system's certificates, and each has
+/// connections of its own.
 #[derive(Debug)]
 struct Shared;
 
-static CLIENT: OnceLock<HttpClient> = OnceLock::new();
-
 impl HttpConnector for Shared {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        if let Some(client) = CLIENT.get() {
+        /// By their credentials; their other settings are those of this process.
+        static CLIENTS: LazyLock<Mutex<HashMap<Option<HeaderValue>, HttpClient>>> = LazyLock::new(Mutex::default);
+        let credentials = options.get_default_headers().and_then(|headers| headers.get("authorization")).cloned();
+        let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&credentials) {
             return Ok(client.clone());
         }
-        let client = ReqwestConnector::default().connect(options)?;
-        Ok(CLIENT.get_or_init(|| client).clone())
+        let client = Patient.connect(options)?;
+        clients.insert(credentials, client.clone());
+        Ok(client)
     }
 }
 
@@ -304,6 +321,45 @@ mod tests {
             assert_eq!(location.size().is_ok(), size > 0);
             assert_eq!(content(object), BODY);
         }
+    }
+
+    #[test]
+    fn a_server_that_is_busy_at_first_is_known_to_serve_ranges() {
+        use crate::storage::testing::{answer_with, head, serve};
+        use std::io::Write;
+
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let address = serve(move |request, stream| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0..2 => stream.write_all(head("503 Service Unavailable", 0, "").as_bytes()).unwrap(),
+            _ => answer_with(BODY.as_bytes(), request, stream),
+        });
+        let Ok(Pointer::Remote(url)) = format!("http://{address}/x").parse() else { panic!() };
+        let found = crate::storage::runtime::wait(async move {
+            Address::new(&url, &StoreSettings::default()).unwrap().find().await
+        });
+        assert!(found.unwrap().unwrap().has_ranges);
+    }
+
+    #[test]
+    fn servers_are_asked_at_the_same_time() {
+        use crate::storage::testing::{answer_with, serve};
+
+        let pause = std::time::Duration::from_millis(300);
+        let address = serve(move |request, stream| {
+            std::thread::sleep(pause);
+            answer_with(BODY.as_bytes(), request, stream);
+        });
+        let stores = crate::storage::Stores::default();
+        let begun = std::time::Instant::now();
+        let begin = |number| stores.begin(&format!("http://{address}/{number}.csv").parse().unwrap()).unwrap();
+        let entries: Vec<_> = (0..10).map(begin).collect();
+        for (number, entry) in entries.into_iter().flatten().enumerate() {
+            let entry = entry.unwrap();
+            assert_eq!((entry.name, entry.size), (format!("{number}.csv"), 10));
+        }
+        assert!(begun.elapsed() < 5 * pause, "{:?}", begun.elapsed());
+        let missing = serve(|_, stream| std::io::Write::write_all(stream, NO.as_bytes()).unwrap());
+        assert!(stores.list(&format!("http://{missing}/x.csv").parse().unwrap()).is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod local_folder;
 mod location;
 mod new_file;
 mod new_folder;
+mod patience;
 mod place;
 mod pointer;
 mod read_ahead;

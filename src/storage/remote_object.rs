@@ -3,19 +3,18 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use object_store::path::Path;
-use object_store::{OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStoreExt, coalesce_ranges};
+use object_store::{OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, coalesce_ranges};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
 use super::StorageError;
 use super::connect::Client;
 use super::failure::failure;
-use super::found::{Found, STRETCH};
+use super::found::{Found, STRETCH, look};
 use super::http::Address;
 use super::place::StoreKind;
-use super::read_ahead::Fetch;
-use super::reader::{ByteStream, RemoteReader};
+use super::read_ahead::{Fetch, Room};
+use super::reader::RemoteReader;
 use super::runtime::wait;
 
 /// An object of a store, or a file on a web server.
@@ -55,19 +54,28 @@ struct Stretch {
 }
 
 /// Stretches that are fetched ahead of those who will read them.
-pub struct Ranges(Fetch<object_store::Result<Vec<Bytes>>>, RemoteObject);
+pub struct Ranges(Coming);
+
+enum Coming {
+    /// They were among what was fetched ahead of the file.
+    Here(Vec<Bytes>),
+    Fetch(Fetch<object_store::Result<Vec<Bytes>>>, RemoteObject),
+}
 
 impl Ranges {
     /// The stretches, in the order in which they were asked for.
     pub fn wait(self) -> Result<Vec<Bytes>, StorageError> {
-        match self.0.wait() {
-            Some((fetched, _)) => fetched.map_err(|e| self.1.failed(&e)),
-            None => Err(self.1.failed(&lost())),
+        match self.0 {
+            Coming::Here(parts) => Ok(parts),
+            Coming::Fetch(fetch, object) => match fetch.wait() {
+                Some((fetched, _)) => fetched.map_err(|e| object.failed(&e)),
+                None => Err(object.failed(&lost())),
+            },
         }
     }
 }
 
-fn lost() -> object_store::Error {
+pub(super) fn lost() -> object_store::Error {
     object_store::Error::Generic { store: "remote", source: "the request ended without an answer".into() }
 }
 
@@ -81,6 +89,11 @@ enum Source {
         root: Arc<str>,
     },
     Web(Arc<Address>),
+    /// It was listed, but nobody can ask for it.
+    Unusable {
+        shown: Arc<str>,
+        reason: Arc<str>,
+    },
 }
 
 impl RemoteObject {
@@ -103,6 +116,12 @@ impl RemoteObject {
         RemoteObject { found: Arc::new(OnceCell::new_with(Some(found))), ..object }
     }
 
+    /// An object that was listed, and that fails when it is read.
+    pub(super) fn unusable(shown: String, reason: String) -> Self {
+        let source = Source::Unusable { shown: shown.into(), reason: reason.into() };
+        RemoteObject { source, found: Arc::default(), ahead: Arc::default() }
+    }
+
     /// A file on a web server that nothing is known of yet.
     pub(super) fn on_web(address: Address) -> Self {
         RemoteObject { source: Source::Web(Arc::new(address)), found: Arc::default(), ahead: Arc::default() }
@@ -112,6 +131,9 @@ impl RemoteObject {
         let kind = match &self.source {
             Source::Store { client, .. } => client.kind,
             Source::Web(_) => StoreKind::Web,
+            Source::Unusable { shown, reason } => {
+                return StorageError::Unsupported { object: shown.to_string(), reason: reason.to_string() };
+            }
         };
         failure(&self.to_string(), "read", kind, error)
     }
@@ -119,6 +141,13 @@ impl RemoteObject {
     /// Looks at it, unless something is known of it already; its size, 0 when the server does not say.
     pub(super) fn look(&self) -> Result<u64, StorageError> {
         Ok(self.found()?.version.as_ref().map_or(0, |version| version.size))
+    }
+
+    /// Begins to look at it, before anybody asks.
+    pub(super) fn look_ahead(&self) -> Fetch<()> {
+        let object = self.clone();
+        // What went wrong is tried again by whoever asks, and told then.
+        Fetch::begin(Room::Looks, 1, async move { drop(object.find().await) })
     }
 
     fn found(&self) -> Result<Found, StorageError> {
@@ -133,10 +162,12 @@ impl RemoteObject {
         let find = async || match &self.source {
             Source::Web(address) => address.find().await,
             Source::Store { client, path, .. } => {
-                let version = Some((&client.store.head(path).await?).into());
+                let version = Some((&look(&*client.store, path).await?).into());
                 let store = Arc::clone(&client.store);
                 Ok(Found { store, path: path.clone(), version, has_ranges: true, plain: None })
             }
+            // `failed` says why.
+            Source::Unusable { .. } => Err(lost()),
         };
         self.found.get_or_try_init(find).await
     }
@@ -167,18 +198,21 @@ impl RemoteObject {
             };
             Ok(Stretch { start: range.start, bytes })
         };
-        *self.ahead() = Ahead::Coming(Fetch::begin(bytes, work));
+        *self.ahead() = Ahead::Coming(Fetch::begin(Room::Unopened, bytes, work));
     }
 
     /// Begins to fetch stretches of it, as soon as there is room for them.
     pub(super) fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Ranges {
+        if let Some(parts) = slices(&self.ahead(), &ranges) {
+            return Ranges(Coming::Here(parts));
+        }
         let object = self.clone();
         let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
         let work = async move {
             let found = object.find().await?;
             coalesce_ranges(&ranges, |range| found.stretch(range), OBJECT_STORE_COALESCE_DEFAULT).await
         };
-        Ranges(Fetch::begin(bytes, work), self.clone())
+        Ranges(Coming::Fetch(Fetch::begin(Room::Opened, bytes, work), self.clone()))
     }
 
     fn ahead(&self) -> MutexGuard<'_, Ahead> {
@@ -190,16 +224,16 @@ impl RemoteObject {
     pub(super) fn open(&self) -> Result<RemoteReader, StorageError> {
         let first = self.fetched_start();
         let found = self.found()?;
-        let body: ByteStream = match (&found.plain, &found.version, first) {
-            (Some(plain), ..) => wait(plain.clone().stream())?.map_err(|e| self.failed(&e))?,
-            (None, Some(version), Some(first)) if first.len() as u64 == version.size || found.has_ranges => {
-                let rest = first.len() as u64;
-                Box::pin(stream::iter([Ok(first)]).chain(found.stretches(rest)))
+        let has_stretches = found.has_ranges && found.size() > STRETCH;
+        let body = match (&found.plain, first) {
+            (Some(plain), _) => wait(plain.clone().stream())?,
+            (None, Some(first)) if first.len() as u64 == found.size() || found.has_ranges => {
+                return Ok(RemoteReader::of_stretches(first, found, self.clone()));
             }
-            (None, Some(version), _) if found.has_ranges && version.size > STRETCH => found.stretches(0),
-            (None, ..) => wait(async move { found.get(None).await })?.map_err(|e| self.failed(&e))?,
+            _ if has_stretches => return Ok(RemoteReader::of_stretches(Bytes::new(), found, self.clone())),
+            _ => wait(found.body())?,
         };
-        RemoteReader::new(body, self.clone())
+        RemoteReader::of_body(body.map_err(|e| self.failed(&e))?, self.clone())
     }
 
     /// Its size in bytes.
@@ -251,17 +285,28 @@ impl RemoteObject {
         bytes
     }
 
-    /// The stretches, if what was fetched ahead has all of them; it stays for others.
+    /// The stretches, if what was fetched ahead has all of them. All of a file stays for others; a part, which is its
+    /// end, is asked for once, and gives its room back.
     fn at_hand(&self, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
-        let ahead = self.fetched();
-        let Ahead::Here(stretch, _) = &*ahead else { return None };
-        let slice = |range: &Range<u64>| {
-            let start = usize::try_from(range.start.checked_sub(stretch.start)?).ok()?;
-            let end = usize::try_from(range.end.checked_sub(stretch.start)?).ok()?;
-            (start <= end && end <= stretch.bytes.len()).then(|| stretch.bytes.slice(start..end))
-        };
-        ranges.iter().map(slice).collect()
+        let mut ahead = self.fetched();
+        let parts = slices(&ahead, ranges)?;
+        let size = self.found.get().map_or(0, Found::size);
+        if matches!(&*ahead, Ahead::Here(stretch, _) if (stretch.bytes.len() as u64) < size) {
+            *ahead = Ahead::Nothing;
+        }
+        Some(parts)
     }
+}
+
+/// These stretches of a file, if they are all here.
+fn slices(ahead: &Ahead, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+    let Ahead::Here(stretch, _) = ahead else { return None };
+    let slice = |range: &Range<u64>| {
+        let start = usize::try_from(range.start.checked_sub(stretch.start)?).ok()?;
+        let end = usize::try_from(range.end.checked_sub(stretch.start)?).ok()?;
+        (start <= end && end <= stretch.bytes.len()).then(|| stretch.bytes.slice(start..end))
+    };
+    ranges.iter().map(slice).collect()
 }
 
 impl Want {
@@ -280,6 +325,7 @@ impl fmt::Display for RemoteObject {
         match &self.source {
             Source::Store { path, root, .. } => write!(f, "{root}{path}"),
             Source::Web(address) => f.write_str(address.shown()),
+            Source::Unusable { shown, .. } => f.write_str(shown),
         }
     }
 }
@@ -353,6 +399,24 @@ mod tests {
                 let parts = ahead.fetch_ranges(vec![tail.clone(), 0..1]).wait().unwrap();
                 assert_eq!(parts, [&whole[tail.start as usize..], &whole[..1]]);
             }
+        }
+    }
+
+    #[test]
+    fn what_was_fetched_ahead_gives_its_room_back_once_it_has_been_used() {
+        let part = object(10_000);
+        part.fetch_ahead(Want::End(100));
+        part.read_ranges(std::slice::from_ref(&(9_900..10_000))).unwrap();
+        assert!(matches!(*part.ahead(), Ahead::Nothing));
+        assert!(matches!(part.fetch_ranges(vec![0..5]).0, Coming::Fetch(..)));
+        // All of a file is not fetched again.
+        let whole = object(300);
+        whole.fetch_ahead(Want::End(100));
+        for _ in 0..2 {
+            whole.read_ranges(std::slice::from_ref(&(200..300))).unwrap();
+            let ranges = whole.fetch_ranges(vec![0..5, 100..300]);
+            assert!(matches!(ranges.0, Coming::Here(_)));
+            assert_eq!(ranges.wait().unwrap()[1], content(300)[100..]);
         }
     }
 

@@ -57,6 +57,8 @@ const HOMES: &[(&str, &str)] = &[
     ("use ort", "scorer/onnx/onnx_runtime.rs"),
     ("regex_automata", "scorer/onnx/ops/pattern.rs"),
     ("object_store", "storage/"),
+    ("http_body", "storage/patience.rs"),
+    ("humantime", "storage/patience.rs"),
     ("rusqlite", "workspace/"),
     ("sqlparser", "input/filter/parse.rs"),
     ("flate2", "input/ output/"),

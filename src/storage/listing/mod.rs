@@ -4,6 +4,7 @@ mod local;
 mod manifest;
 mod nearest;
 mod objects;
+mod pages;
 mod pattern;
 mod remote;
 
@@ -70,6 +71,13 @@ impl Stores {
     /// matches folders alone, the files below those; a path that exists as it is written is never a pattern. A link to
     /// nothing is listed, so that it is accounted for when it cannot be read.
     pub fn list(&self, pointer: &Pointer) -> Result<Entries, StorageError> {
+        let mut entries = self.begin(pointer)?;
+        let first = entries.next().transpose()?;
+        Ok(Entries { is_file: entries.is_file, entries: Box::new(first.map(Ok).into_iter().chain(entries)) })
+    }
+
+    /// The same, but what is wrong with a file on a web server comes with its entry: it is looked at meanwhile.
+    pub fn begin(&self, pointer: &Pointer) -> Result<Entries, StorageError> {
         let resolved = self.resolve(pointer)?;
         let datastore = resolved.datastore.as_deref();
         match &resolved.pointer {
@@ -99,10 +107,18 @@ impl Stores {
     }
 }
 
+/// A file on a web server. It is looked at from now on, and waited for when the entry is taken, so that the servers of many
+/// addresses are asked at the same time.
 fn web_file(url: &RemoteUrl, settings: &StoreSettings) -> Result<Entries, StorageError> {
     let object = RemoteObject::on_web(Address::new(url, settings)?);
-    let size = object.look()?;
-    Ok(Entries::file(Entry { location: Location::Remote(object), name: http::name_of(url), size }))
+    let (name, look) = (http::name_of(url), object.look_ahead());
+    let entry = std::iter::once_with(move || {
+        // Whatever came of it, what is known or wrong is told by the object itself.
+        let _ = look.wait();
+        let size = object.look()?;
+        Ok(Entry { location: Location::Remote(object), name, size })
+    });
+    Ok(Entries { is_file: true, entries: Box::new(entry) })
 }
 
 /// Whether a file or folder of this name is passed over in folders.

@@ -7,6 +7,8 @@ use super::is_hidden;
 pub(super) struct NamePattern {
     /// The longest leading folder without a wildcard; empty for the current one, `/` for the root.
     pub(super) base: String,
+    /// The text before the first wildcard, with which all names begin.
+    pub(super) literal: String,
     whole: Pattern,
     /// One pattern for each part of a name; `None` stands for `**`.
     parts: Vec<Option<Pattern>>,
@@ -32,7 +34,8 @@ impl NamePattern {
             .collect::<Result<Vec<_>, _>>()
             .ok()?;
         let shows = ['.', '_'].map(|mark| rest.split('/').any(|part| part.starts_with(mark)));
-        Some(NamePattern { base: base.to_owned(), whole: Pattern::new(rest).ok()?, parts, shows })
+        let literal = text[..first].to_owned();
+        Some(NamePattern { base: base.to_owned(), literal, whole: Pattern::new(rest).ok()?, parts, shows })
     }
 
     /// Whether a file or folder of this name, below the base, is meant.

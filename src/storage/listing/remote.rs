@@ -1,14 +1,16 @@
 use std::collections::VecDeque;
 
+use object_store::ObjectMeta;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::nearest::nearest;
 use super::objects::Objects;
+use super::pages::{Listed, PAGE, Pages};
 use super::pattern::NamePattern;
 use super::{Entries, Entry, Location, StorageError, hidden_hint, is_hidden};
 use crate::storage::RemoteObject;
 use crate::storage::failure::failure;
+use crate::storage::found::look;
 use crate::storage::place::RemotePlace;
 use crate::storage::runtime::wait;
 
@@ -19,12 +21,12 @@ pub(super) fn list(place: &RemotePlace) -> Result<Entries, StorageError> {
             // Some stores answer for a folder as if it were an empty object.
             Some(meta) if meta.size > 0 || !is_any(place)? => {
                 let name = place.path.filename().unwrap_or_default().to_owned();
-                return Ok(Entries::file(entry(place, &meta, name)));
+                return Ok(Entries::file(entry(place, Listed::Object(meta), name)));
             }
             _ => {}
         }
     }
-    let mut walk = Walk::new(place, place.path.clone(), Wanted::All);
+    let mut walk = Walk::new(place, place.path.clone(), below(&place.path), Wanted::All);
     if let Some(first) = walk.next() {
         return Ok(Entries::begun(first?, walk));
     }
@@ -42,9 +44,11 @@ pub(super) fn list(place: &RemotePlace) -> Result<Entries, StorageError> {
 fn list_pattern(place: &RemotePlace, pattern: &NamePattern) -> Result<Entries, StorageError> {
     // The base is the beginning of a path that is valid already.
     let base = Path::parse(&pattern.base).unwrap_or_default();
+    // Directory buckets of S3 list by whole folders alone.
+    let prefix = if place.root.contains("--x-s3/") { below(&base) } else { pattern.literal.clone() };
     // When no object fits, the pattern may mean folders.
     for wanted in [Wanted::Matching(pattern.clone()), Wanted::BelowMatching(pattern.clone())] {
-        let mut walk = Walk::new(place, base.clone(), wanted);
+        let mut walk = Walk::new(place, base.clone(), prefix.clone(), wanted);
         if let Some(first) = walk.next() {
             return Ok(Entries::begun(first?, walk));
         }
@@ -67,16 +71,17 @@ struct Walk {
     wanted: Wanted,
     objects: Objects,
     /// Objects that were looked at ahead.
-    waiting: VecDeque<ObjectMeta>,
+    waiting: VecDeque<Listed>,
     seen: usize,
     hidden: usize,
 }
 
 impl Walk {
-    fn new(place: &RemotePlace, base: Path, wanted: Wanted) -> Walk {
+    /// Names are told from `base` on, and begin with `prefix`.
+    fn new(place: &RemotePlace, base: Path, prefix: String, wanted: Wanted) -> Walk {
         Walk {
             place: place.clone(),
-            objects: Objects::below(place, &base),
+            objects: Objects::with_prefix(place, prefix),
             base,
             wanted,
             waiting: VecDeque::new(),
@@ -88,26 +93,27 @@ impl Walk {
     /// Looks at one more object ahead; whether there was one.
     fn look_ahead(&mut self) -> Result<bool, StorageError> {
         let next = self.objects.next().transpose()?;
-        Ok(next.map(|meta| self.waiting.push_back(meta)).is_some())
+        Ok(next.map(|listed| self.waiting.push_back(listed)).is_some())
     }
 
     /// Whether this empty object only stands for a folder, as stores without folders keep one: something is below it.
-    fn is_folder_marker(&mut self, meta: &ObjectMeta) -> Result<bool, StorageError> {
-        if meta.size > 0 {
+    fn is_folder_marker(&mut self, listed: &Listed) -> Result<bool, StorageError> {
+        if !listed.is_empty() {
             return Ok(false);
         }
-        let folder = format!("{}/", meta.location);
-        let mut index = 0;
-        loop {
+        let folder = format!("{}/", listed.path());
+        for index in 0..PAGE {
             if index == self.waiting.len() && !self.look_ahead()? {
                 return Ok(false);
             }
-            match self.waiting[index].location.as_ref() {
+            match self.waiting[index].path() {
                 path if path.starts_with(&folder) => return Ok(true),
                 path if path > folder.as_str() => return Ok(false),
-                _ => index += 1,
+                _ => {}
             }
         }
+        // Too many come between the two to be kept.
+        is_any_with(&self.place, folder)
     }
 
     fn is_wanted(&mut self, name: &str) -> bool {
@@ -131,11 +137,12 @@ impl Walk {
             if self.waiting.is_empty() && !self.look_ahead()? {
                 return Ok(None);
             }
-            let Some(meta) = self.waiting.pop_front() else { return Ok(None) };
+            let Some(listed) = self.waiting.pop_front() else { return Ok(None) };
             self.seen += 1;
-            let Some(name) = meta.location.as_ref().get(skip..).filter(|name| !name.is_empty()) else { continue };
-            if !self.is_folder_marker(&meta)? && self.is_wanted(name) {
-                return Ok(Some(entry(&self.place, &meta, name.to_owned())));
+            let Some(name) = listed.path().get(skip..).filter(|name| !name.is_empty()) else { continue };
+            let name = name.to_owned();
+            if self.is_wanted(&name) && !self.is_folder_marker(&listed)? {
+                return Ok(Some(entry(&self.place, listed, name)));
             }
         }
     }
@@ -149,24 +156,47 @@ impl Iterator for Walk {
     }
 }
 
-fn entry(place: &RemotePlace, meta: &ObjectMeta, name: String) -> Entry {
-    let object = RemoteObject::listed(&place.client, &place.root, meta);
-    Entry { location: Location::Remote(object), name, size: meta.size }
+fn entry(place: &RemotePlace, listed: Listed, name: String) -> Entry {
+    let (object, size) = match listed {
+        Listed::Object(meta) => (RemoteObject::listed(&place.client, &place.root, &meta), meta.size),
+        Listed::Unusable { key, folder } => {
+            let root = &place.root;
+            let others = folder.map(|folder| format!(", and so was all else that lies below {root}{folder}"));
+            let reason = format!(
+                "a part of its name is empty, \".\" or \"..\", or has control characters, which no request can be made \
+                 for, so that it was passed over{}; copy it to another name",
+                others.unwrap_or_default()
+            );
+            (RemoteObject::unusable(format!("{root}{key}"), reason), 0)
+        }
+    };
+    Entry { location: Location::Remote(object), name, size }
 }
 
 /// What the store says about the very object, if there is one.
 fn head(place: &RemotePlace) -> Result<Option<ObjectMeta>, StorageError> {
     let (store, path) = (place.store(), place.path.clone());
-    match wait(async move { store.head(&path).await })? {
+    match wait(async move { look(&*store, &path).await })? {
         Ok(meta) => Ok(Some(meta)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(failure(&place.display(&place.path), "read", place.kind(), &error)),
     }
 }
 
+/// What the keys of all objects below a path begin with.
+fn below(path: &Path) -> String {
+    if path.as_ref().is_empty() { String::new() } else { format!("{path}/") }
+}
+
 /// Whether anything is below a place.
 pub(super) fn is_any(place: &RemotePlace) -> Result<bool, StorageError> {
-    Ok(Objects::below(place, &place.path).next().transpose()?.is_some())
+    is_any_with(place, below(&place.path))
+}
+
+fn is_any_with(place: &RemotePlace, prefix: String) -> Result<bool, StorageError> {
+    let shown = format!("{}{}", place.root, prefix.trim_end_matches('/'));
+    let pages = Pages::new(std::sync::Arc::clone(&place.client.pages), prefix);
+    wait(pages.is_any())?.map_err(|error| failure(&shown, "listed", place.kind(), &error))
 }
 
 /// What exists near a path that does not; silent when the store does not tell.

@@ -38,6 +38,7 @@ on_every_store! {
     a_folder
     patterns
     an_empty_object
+    markers_of_folders
     many_objects
     results_and_account
     nothing_is_visible_before_the_commit
@@ -204,6 +205,12 @@ fn patterns(store: &Store) {
     for (pattern, rows) in [("*/*.csv", 6), ("2025-*/*", 4), ("**/*.csv", 8), ("202[56]-01/?.csv", 4), ("2025-*", 4)] {
         assert_eq!(same_as_local(store, &scene, pattern, &[]).len(), rows, "{pattern}");
     }
+    // No more is listed than what begins as the pattern does.
+    let proxy = Proxy::start(&store.address, Vec::new());
+    usual(&store.behind(&proxy.address()), &scene).input(&store.uri("in/2026-*/*.csv")).arg("--overwrite").ok();
+    let asked: Vec<String> = proxy.requests().iter().map(|request| request.decoded_target()).collect();
+    let prefixes = asked.iter().filter(|target| target.contains("prefix=") && !target.contains("delimiter="));
+    assert!(prefixes.last().is_some_and(|target| target.contains("prefix=in/2026-")), "{asked:?}");
     let uri = store.uri("in/*.parquet");
     usual(store, &scene).input(&uri).exits(3).says(&["no file matches", &uri]);
 }
@@ -219,6 +226,33 @@ fn an_empty_object(store: &Store) {
     assert_eq!(store.text("out/predictions.errors.jsonl"), scene.read("out/predictions.errors.jsonl"));
     // Alone it is no input.
     usual(store, &scene).input(&store.uri("in/b.csv")).arg("--overwrite").exits(3).says(&["b.csv", "empty"]);
+}
+
+/// What the consoles of stores make when somebody makes a folder.
+fn markers_of_folders(store: &Store) {
+    let scene = Scene::new();
+    let rows = |prefix: &str| rows_csv(prefix, 3).into_bytes();
+    prepare(store, &scene, &[("sub-old/x.csv", rows("x")), ("sub.csv", rows("s")), ("sub/y.csv", rows("y"))]);
+    // This server keeps objects as files, and has no such objects.
+    if store.service != Service::S3s {
+        store.put("in/", b"");
+        store.put("in/sub/", b"");
+    }
+    assert_eq!(same_as_local(store, &scene, "", &["--keep", "all"]).len(), 9);
+}
+
+#[test]
+fn a_key_that_cannot_be_read_costs_itself() {
+    for service in [Service::Moto, Service::Google] {
+        let (store, scene) = (Store::new(service), Scene::new());
+        for key in ["in/a.csv", "in/b//x.csv", "in/c.csv"] {
+            store.put(key, rows_csv(key, 5));
+        }
+        let ended = usual(&store, &scene).input(&store.prefix("in")).ok();
+        assert_eq!(ended.counts(), (11, 10, 1), "{service:?}");
+        let errors = store.text("out/predictions.errors.jsonl");
+        assert!(errors.contains("in/b//x.csv") && errors.contains("is empty"), "{errors}");
+    }
 }
 
 /// More than a page of the listing of Google's emulator holds.

@@ -128,6 +128,15 @@ fn cases() -> Vec<Case> {
     let rules = vec![strike(Kind::Get, Fault::ResetInBody), strike(Kind::Range, Fault::OtherEtag)];
     let outcome = Outcome::LastFileFails(&["cannot be read on"]);
     cases.push(Case { fault: "body reset, then another etag", job: Job::Text, rules, outcome });
+    // What is refused without a reason is asked for in a way that tells it, and may not be refused then.
+    let mute = || Fault::Answer(Message::answer("400 Bad Request", &[], b""));
+    let telling = refusal("400 Bad Request", "ExpiredToken", "The provided token has expired.");
+    let on_head = |kind, fault| Rule { kind, about: "numbers.parquet", spared: 0, times: FOREVER, fault };
+    let rules = vec![on_head(Kind::Head, mute()), on_head(Kind::Range, telling)];
+    let outcome = Outcome::Refused(3, EXPIRED);
+    cases.push(Case { fault: "400 ExpiredToken for good", job: Job::Parquet, rules, outcome });
+    let rules = vec![on_head(Kind::Head, mute())];
+    cases.push(Case { fault: "400 for HEAD alone", job: Job::Parquet, rules, outcome: Outcome::Same });
     cases
 }
 

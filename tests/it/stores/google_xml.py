@@ -159,7 +159,8 @@ class Handler(RequestHandler):
         files, prefixes = self.storage.get_file_list(self.bucket, prefix or None, delimiter or None)
         found = sorted([(file["name"], file) for file in files] + [(name, None) for name in prefixes], key=lambda f: f[0])
         found = [(name, file) for name, file in found if name > after]
-        page, more = found[:PAGE], len(found) > PAGE
+        most = min(PAGE, int(self.query.get("max-keys", PAGE)))
+        page, more = found[:most], len(found) > most
         text = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
         if more:
             text += f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>"
