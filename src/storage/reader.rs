@@ -118,6 +118,7 @@ struct Body {
     room: Arc<Semaphore>,
     /// Permits that the piece read last holds.
     held: usize,
+    has_ended: bool,
 }
 
 impl Body {
@@ -138,13 +139,19 @@ impl Body {
                 }
             }
         })?;
-        Ok(Body { pieces, room, held: 0 })
+        Ok(Body { pieces, room, held: 0, has_ended: false })
     }
 
     fn next(&mut self) -> Piece {
+        if self.has_ended {
+            return None;
+        }
         self.room.add_permits(std::mem::take(&mut self.held));
         // Without an end the task has not come to it.
-        let piece = self.pieces.recv().unwrap_or_else(|_| Some(Err(lost())))?;
+        let Some(piece) = self.pieces.recv().unwrap_or_else(|_| Some(Err(lost()))) else {
+            self.has_ended = true;
+            return None;
+        };
         Some(piece.map(|bytes| {
             self.held = permits_for(&bytes);
             (bytes, None)
@@ -257,6 +264,14 @@ mod tests {
             reader.read_to_end(&mut read).unwrap();
             assert!(read == *whole, "{has_ranges}");
         }
+    }
+
+    #[test]
+    fn the_end_stays_the_end() {
+        let body = futures_util::stream::iter([Ok(Bytes::from_static(b"all"))]);
+        let mut reader = RemoteReader::of_body(Box::pin(body), memory_object("a.csv", b"")).unwrap();
+        let mut read = Vec::new();
+        assert_eq!([3, 0, 0].map(|_| reader.read_to_end(&mut read).unwrap()), [3, 0, 0]);
     }
 
     #[test]

@@ -408,7 +408,7 @@ mod tests {
         part.fetch_ahead(Want::End(100));
         part.read_ranges(std::slice::from_ref(&(9_900..10_000))).unwrap();
         assert!(matches!(*part.ahead(), Ahead::Nothing));
-        assert!(matches!(part.fetch_ranges(vec![0..5]).0, Coming::Fetch(..)));
+        assert!(matches!(part.fetch_ranges(vec![0..5, 6..7]).0, Coming::Fetch(..)));
         // All of a file is not fetched again.
         let whole = object(300);
         whole.fetch_ahead(Want::End(100));

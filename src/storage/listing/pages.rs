@@ -58,7 +58,7 @@ impl Pages {
     }
 
     /// Whether there is any object.
-    pub(super) async fn is_any(mut self) -> object_store::Result<bool> {
+    pub(super) async fn find_any(mut self) -> object_store::Result<bool> {
         self.most = Some(1);
         loop {
             match self.next().await? {
@@ -363,7 +363,7 @@ mod tests {
         let store = Arc::new(keys(&["in/a", "in/b"]));
         for (prefix, expected) in [("in/", true), ("on/", false), ("", true)] {
             *store.asked.lock().unwrap() = 0;
-            assert_eq!(wait(Pages::new(store.clone(), prefix.to_owned()).is_any()).unwrap().unwrap(), expected);
+            assert_eq!(wait(Pages::new(store.clone(), prefix.to_owned()).find_any()).unwrap().unwrap(), expected);
             assert_eq!(*store.asked.lock().unwrap(), 1);
         }
     }

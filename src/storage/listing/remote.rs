@@ -196,7 +196,7 @@ pub(super) fn is_any(place: &RemotePlace) -> Result<bool, StorageError> {
 fn is_any_with(place: &RemotePlace, prefix: String) -> Result<bool, StorageError> {
     let shown = format!("{}{}", place.root, prefix.trim_end_matches('/'));
     let pages = Pages::new(std::sync::Arc::clone(&place.client.pages), prefix);
-    wait(pages.is_any())?.map_err(|error| failure(&shown, "listed", place.kind(), &error))
+    wait(pages.find_any())?.map_err(|error| failure(&shown, "listed", place.kind(), &error))
 }
 
 /// What exists near a path that does not; silent when the store does not tell.

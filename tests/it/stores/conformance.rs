@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::http::Kind;
+use super::http::{Kind, Message};
 use super::proxy::{Fault, Proxy, Rule};
 use super::store::{Service, Store};
 use crate::support::{Run, Scene, Table, gzip, number_columns, rows_csv, write_arrow, write_parquet};
@@ -208,9 +208,9 @@ fn patterns(store: &Store) {
     // No more is listed than what begins as the pattern does.
     let proxy = Proxy::start(&store.address, Vec::new());
     usual(&store.behind(&proxy.address()), &scene).input(&store.uri("in/2026-*/*.csv")).arg("--overwrite").ok();
-    let asked: Vec<String> = proxy.requests().iter().map(|request| request.decoded_target()).collect();
-    let prefixes = asked.iter().filter(|target| target.contains("prefix=") && !target.contains("delimiter="));
-    assert!(prefixes.last().is_some_and(|target| target.contains("prefix=in/2026-")), "{asked:?}");
+    let asked: Vec<String> = proxy.requests().iter().map(Message::decoded_target).collect();
+    let mut prefixes = asked.iter().filter(|target| target.contains("prefix=") && !target.contains("delimiter="));
+    assert!(prefixes.next_back().is_some_and(|target| target.contains("prefix=in/2026-")), "{asked:?}");
     let uri = store.uri("in/*.parquet");
     usual(store, &scene).input(&uri).exits(3).says(&["no file matches", &uri]);
 }
@@ -248,8 +248,8 @@ fn a_key_that_cannot_be_read_costs_itself() {
         for key in ["in/a.csv", "in/b//x.csv", "in/c.csv"] {
             store.put(key, rows_csv(key, 5));
         }
-        let ended = usual(&store, &scene).input(&store.prefix("in")).ok();
-        assert_eq!(ended.counts(), (11, 10, 1), "{service:?}");
+        usual(&store, &scene).input(&store.prefix("in")).ok();
+        assert_eq!(store.text("out/predictions.csv").lines().count(), 11, "{service:?}");
         let errors = store.text("out/predictions.errors.jsonl");
         assert!(errors.contains("in/b//x.csv") && errors.contains("is empty"), "{errors}");
     }
