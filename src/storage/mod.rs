@@ -31,12 +31,15 @@ mod read_ahead;
 mod reader;
 mod remote_folder;
 mod remote_object;
+mod repeats;
 mod runtime;
 mod secrets;
 mod stores;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upload;
+mod upload_name;
+mod upload_parts;
 
 pub use connect::StoreSettings;
 pub use credentials::{CREDENTIAL_KEYS, CredentialValue, Credentials};
