@@ -55,7 +55,7 @@ pub(in crate::storage) fn memory_place(objects: &[(&str, &[u8])], path: &str) ->
     }
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
     RemotePlace {
-        client: Arc::new(Client { kind: StoreKind::S3, store, parts }),
+        client: Arc::new(Client { kind: StoreKind::S3, store, parts, reads: true }),
         root: "memory://test/".into(),
         path: object_store::path::Path::parse(path).unwrap(),
         is_prefix: path.ends_with('/'),

@@ -112,7 +112,17 @@ impl Upload {
         let begun = match self.begun.take() {
             Some(begun) => begun,
             None => {
-                let (client, path, attributes) = (Arc::clone(&self.client), self.path_of_parts(), marked(&self.id));
+                let path = self.path_of_parts();
+                if path != self.path && !self.client.reads {
+                    return Err(StorageError::Unsupported {
+                        object: self.display.clone(),
+                        reason:
+                            "it is large, and so has to be copied to its name, for which the signature does not let \
+                                 it be read; use one with the right r, or give --overwrite"
+                                .into(),
+                    });
+                }
+                let (client, path, attributes) = (Arc::clone(&self.client), path, marked(&self.id));
                 wait(async move { Begun::begin(&client, path, attributes).await })?.map_err(|e| self.failed(&e))?
             }
         };
@@ -266,7 +276,8 @@ impl Upload {
     }
 
     fn refuse_existing(&self) -> Result<(), StorageError> {
-        if self.existing == Existing::Replace {
+        // Who may not look is told by the condition that the result is written on.
+        if self.existing == Existing::Replace || !self.client.reads {
             return Ok(());
         }
         let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
