@@ -1,6 +1,7 @@
 //! What happened in a run, typed. The run's only output besides its files: reporters, logs and metrics consume these.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -182,6 +183,16 @@ pub enum Status {
     Failed,
     /// The user stopped it.
     Canceled,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Completed => "Completed",
+            Status::Failed => "Failed",
+            Status::Canceled => "Canceled",
+        })
+    }
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

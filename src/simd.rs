@@ -97,7 +97,7 @@ fn detect() -> Level {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
-pub fn load(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
+pub(crate) fn load(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
     #[expect(unsafe_code, reason = "the instruction takes a pointer")]
     // SAFETY: 32 bytes can be read from a reference to as many, and the instruction needs no alignment.
     unsafe {

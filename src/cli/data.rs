@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ExitCode, complain, datastore, workspace};
+use super::{ExitCode, complain, workspace};
 use crate::input::{self, InputError, InputSettings};
 use crate::report::grouped;
 use crate::spec::{DataSpec, InputType};
@@ -98,19 +98,7 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
     let name = args.name.clone().or(spec.name).ok_or("no name is given: batchscore data create NAME --path POINTER")?;
     DataSpec::checked_name(&name)?;
     let written = args.path.clone().or(spec.path).ok_or("no data is given: say with --path where it is")?;
-    let path = datastore::absolute(&written)?;
-    let pointer: Pointer = path.parse()?;
-    match &pointer {
-        Pointer::Registered { .. } => {
-            return Err("registered data cannot be registered again; give its own path".into());
-        }
-        Pointer::Remote(url) if url.has_secret() => {
-            return Err("the URL holds a signature or password, which is not kept: make a datastore with it \
-                        (`batchscore datastore create`), and register azureml://datastores/<name>/paths/<path>"
-                .into());
-        }
-        _ => {}
-    }
+    let pointer: Pointer = written.parse()?;
     let kind = match args.kind.as_deref() {
         None => spec.kind,
         Some("uri_file") => Some(InputType::UriFile),
@@ -118,16 +106,14 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("--type is {other:?}: write uri_file or uri_folder").into()),
     };
     let stores = workspace::stores([&pointer])?;
+    // Jobs come and go, and what they have written stays.
+    let pointer = stores.located(&pointer).map_err(InputError::from)?.absolute()?;
+    let path = kept(&pointer)?;
     let mut listing = input::list(&stores, std::slice::from_ref(&pointer), &InputSettings::default())?;
-    let is_file = stores.list(&pointer).map_err(InputError::from)?.is_file();
-    let kind = match (kind, is_file) {
-        (Some(InputType::UriFile), false) => {
-            return Err(format!("{pointer} is a folder, not a uri_file: leave --type out, or name a file").into());
-        }
-        (Some(kind), _) => kind,
-        (None, true) => InputType::UriFile,
-        (None, false) => InputType::UriFolder,
-    };
+    let found = InputType::of(stores.list(&pointer).map_err(InputError::from)?.is_file());
+    if let Some(kind) = kind.filter(|kind| *kind != found) {
+        return Err(format!("{pointer} is a {found}, not a {kind}: leave --type out, or name what it says").into());
+    }
     let mut tags = spec.tags;
     for tag in &args.tags {
         let (key, value) = tag.split_once('=').ok_or_else(|| format!("--tag {tag}: write KEY=VALUE"))?;
@@ -138,8 +124,8 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
     let record = DataRecord {
         name,
         version: String::new(),
-        kind,
-        path: pointer.to_string(),
+        kind: found,
+        path,
         description: args.description.clone().or(spec.description),
         tags,
         columns,
@@ -154,6 +140,31 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
     let record = workspace::created()?.create_data(record, version)?;
     writeln!(std::io::stdout(), "azureml:{}:{}", record.name, record.version)?;
     Ok(())
+}
+
+/// The text under which a pointer is kept.
+fn kept(pointer: &Pointer) -> Result<String, String> {
+    let place = if let Pointer::Manifest(list) = pointer { list.as_ref() } else { pointer };
+    match place {
+        Pointer::Registered { .. } => {
+            return Err("registered data cannot be registered again; give its own path".into());
+        }
+        Pointer::Local(path) if path.as_os_str() == "-" => {
+            return Err("standard input is not kept: write the list to a file, and register manifest:FILE".into());
+        }
+        _ => {}
+    }
+    if pointer.has_secret() {
+        return Err(format!(
+            "{pointer} holds a signature or password, which is not kept: make a datastore with it (`batchscore datastore \
+             create`), and register azureml://datastores/<name>/paths/<path>"
+        ));
+    }
+    let text = pointer.text();
+    match text.parse::<Pointer>() {
+        Ok(same) if same == *pointer => Ok(text),
+        _ => Err(format!("{pointer} cannot be kept, since its name is no UTF-8 text: give it another name, or a link")),
+    }
 }
 
 fn list(name: Option<&str>, json: bool) -> Result<(), Box<dyn Error>> {

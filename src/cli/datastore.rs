@@ -132,7 +132,7 @@ fn create(args: &CreateArgs) -> Result<(), Box<dyn Error>> {
 }
 
 /// A path of this machine seen from the root; anything else as it is.
-pub(super) fn absolute(text: &str) -> Result<String, Box<dyn Error>> {
+fn absolute(text: &str) -> Result<String, Box<dyn Error>> {
     match text.parse::<Pointer>()? {
         Pointer::Local(path) => Ok(std::path::absolute(path)?.display().to_string()),
         _ => Ok(text.to_owned()),
@@ -143,7 +143,8 @@ fn list(json: bool) -> Result<(), Box<dyn Error>> {
     let all = workspace::needed()?.datastores()?;
     let mut out = std::io::stdout();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
+        let shown: BTreeMap<&String, DatastoreSpec> = all.iter().map(|(name, spec)| (name, spec.shown())).collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
         return Ok(());
     }
     let width = all.keys().map(String::len).max().unwrap_or(0);
@@ -158,15 +159,18 @@ fn list(json: bool) -> Result<(), Box<dyn Error>> {
 fn show(name: &str, json: bool, check: bool) -> Result<(), Box<dyn Error>> {
     let workspace = workspace::needed()?;
     let spec = workspace.find_datastore(name)?;
+    let shown = spec.shown();
     let mut out = std::io::stdout();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&spec)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
     } else {
-        write!(out, "{name}:\n{}", indented(&serde_saphyr::to_string(&spec)?))?;
-        for (key, place, state) in spec.credential_states() {
+        write!(out, "{name}:\n{}", indented(&serde_saphyr::to_string(&shown)?))?;
+        for (key, place, state) in shown.credential_states() {
             writeln!(out, "# {key}: {place} is {state}")?;
         }
     }
+    // What cannot be used is shown, and then told.
+    spec.resolve(name, workspace.folder())?;
     if check {
         let stores = Stores::new(workspace.catalog()?);
         let found = stores.peek(&format!("azureml://datastores/{name}/paths/").parse()?)?;

@@ -230,6 +230,9 @@ pub fn run(args: RunArgs) -> ExitCode {
     if quiet && let Some(error) = &finished.stop {
         complain(error);
     }
+    if let Err(error) = workspace::remember(&job, &finished.summary) {
+        let _ = writeln!(std::io::stderr(), "warning: the workspace does not remember this job: {error}");
+    }
     // A program that reads our output wants the location; a person has seen it in the summary.
     if let Some(location) = &finished.summary.predictions
         && job.output.predictions == PredictionsTo::Folder

@@ -16,6 +16,11 @@ pub enum InputType {
 }
 
 impl InputType {
+    /// The type of what is one file, or is none.
+    pub fn of(is_file: bool) -> InputType {
+        if is_file { InputType::UriFile } else { InputType::UriFolder }
+    }
+
     /// Refuses a pointer that is something else; `is_file` says whether it names one file.
     pub(super) fn check(self, pointer: &Pointer, is_file: bool) -> Result<(), InputError> {
         match self {

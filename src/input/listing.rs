@@ -73,7 +73,7 @@ pub struct Listing {
 struct Pending {
     entries: Entries,
     is_file: bool,
-    /// What was registered under the pointer, until it has been compared with the first file.
+    /// What was registered under the pointer, until it has been compared with the first file that tells its columns.
     registered: Option<(String, RegisteredData)>,
 }
 
@@ -115,7 +115,10 @@ pub fn list(stores: &Stores, pointers: &[Pointer], settings: &InputSettings) -> 
         if let Some(input_type) = settings.input_type {
             input_type.check(pointer, is_file)?;
         }
-        let registered = registered.map(|data| (pointer.to_string(), data.clone()));
+        if let Some(data) = &registered {
+            snapshot::check_kind(pointer, data, is_file)?;
+        }
+        let registered = registered.map(|data| (pointer.to_string(), data));
         listing.pending.push_back(Pending { entries, is_file, registered });
     }
     listing.extend_to(FIRST_FILES - 1)?;
@@ -208,7 +211,12 @@ impl Listing {
     }
 
     fn add(&mut self, entry: Entry) -> Result<(), InputError> {
-        let Some(format) = self.settings.format.or_else(|| InputFormat::from_name(&entry.name)) else {
+        let by_name = || match &entry.location {
+            // It fails in any format, and must not be passed over for want of one.
+            Location::Nothing(_) => Some(InputFormat::Csv),
+            _ => InputFormat::from_name(&entry.name),
+        };
+        let Some(format) = self.settings.format.or_else(by_name) else {
             if self.pending.front().is_some_and(|pending| pending.is_file) {
                 return Err(InputError::UnknownFormat { name: entry.name });
             }
@@ -226,8 +234,11 @@ impl Listing {
         let file = Arc::new(InputFile { index: self.first + self.window.len(), name: entry.name });
         let Entry { location, size, .. } = entry;
         let file = ListedFile { file, location, size, format, path_columns };
-        if let Some((pointer, data)) = self.pending.front_mut().and_then(|pending| pending.registered.take()) {
-            snapshot::check(&file, &pointer, &data)?;
+        if let Some(pending) = self.pending.front_mut()
+            && let Some((pointer, data)) = &pending.registered
+            && snapshot::check(&file, pointer, data)?
+        {
+            pending.registered = None;
         }
         self.window.push_back(Some(file));
         Ok(())

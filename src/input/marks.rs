@@ -125,9 +125,7 @@ fn bit_a_byte(highest: u64) -> u64 {
 #[target_feature(enable = "avx2")]
 #[inline]
 pub(super) fn marks_avx2(bytes: &[u8; WIDTH], delimiter: u8) -> Marks {
-    use std::arch::x86_64::{
-        _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    };
+    use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8};
 
     let mut marks = Marks { delimiters: 0, line_ends: 0, quotes: 0 };
     let (halves, _) = bytes.as_chunks::<32>();

@@ -1,8 +1,10 @@
 //! What the columns of data are, kept when it is registered, and whether it still has them.
 
+use std::sync::Arc;
+
 use super::header::HeaderHints;
-use super::{InputError, InputSettings, ListedFile, Listing, source};
-use crate::storage::RegisteredData;
+use super::{InputError, InputSettings, InputType, ListedFile, Listing, source};
+use crate::storage::{Pointer, RegisteredData};
 
 /// Names and types of the columns of the first file that tells any; text where the format has no types.
 ///
@@ -21,19 +23,40 @@ pub fn columns(listing: &Listing) -> Result<Vec<(String, String)>, InputError> {
     first_error.map_or_else(|| Ok(Vec::new()), Err)
 }
 
+/// The columns of a file itself. Those that its path tells are not among them: their types depend on all other paths, and
+/// a folder more is no other data.
 fn columns_of(file: &ListedFile) -> Result<Vec<(String, String)>, InputError> {
-    let columns = source::columns_of(file, &InputSettings::default(), &HeaderHints::none())?;
+    let file = ListedFile { path_columns: Arc::default(), ..file.clone() };
+    let columns = source::columns_of(&file, &InputSettings::default(), &HeaderHints::none())?;
     Ok(columns.columns.into_iter().map(|column| (column.name, column.data_type.to_string())).collect())
 }
 
-/// Compares the columns of `file`, the first one of registered data, with those of its registration.
-pub(super) fn check(file: &ListedFile, pointer: &str, data: &RegisteredData) -> Result<(), InputError> {
-    // Keys of JSON objects come and go from record to record.
-    if data.columns.is_empty() || file.format == super::InputFormat::JsonLines {
+/// Refuses registered data that was one file and is none now, or the other way round.
+pub(super) fn check_kind(pointer: &Pointer, data: &RegisteredData, is_file: bool) -> Result<(), InputError> {
+    if data.is_file == is_file {
         return Ok(());
     }
-    let columns = columns_of(file)?;
-    let Some(difference) = difference(&data.columns, &columns) else { return Ok(()) };
+    let [then, now] = [data.is_file, is_file].map(InputType::of);
+    Err(InputError::Setting(format!(
+        "{pointer} (version {}) was registered as {then} and is {now} now; register the data as it is now with \
+         `batchscore data create`, or mend it",
+        data.version
+    )))
+}
+
+/// Compares the columns of `file`, one of registered data, with those of its registration. Whether it could be compared:
+/// a file that is empty or cannot be read tells no columns, and is accounted for when its turn comes.
+pub(super) fn check(file: &ListedFile, pointer: &str, data: &RegisteredData) -> Result<bool, InputError> {
+    // Keys of JSON objects come and go from record to record.
+    if data.columns.is_empty() || file.format == super::InputFormat::JsonLines {
+        return Ok(true);
+    }
+    let columns = match columns_of(file) {
+        Ok(columns) if columns.is_empty() => return Ok(false),
+        Err(InputError::Empty { .. } | InputError::Unreadable { .. } | InputError::Storage(_)) => return Ok(false),
+        columns => columns?,
+    };
+    let Some(difference) = difference(&data.columns, &columns) else { return Ok(true) };
     Err(file.columns_error(format!(
         "is not what {pointer} (version {}) was registered with: {difference}; register the data as it is now with \
          `batchscore data create`, or mend it",

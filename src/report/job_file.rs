@@ -1,4 +1,6 @@
-use serde::Serialize;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::events::Summary;
 use crate::spec::JobDescription;
@@ -27,4 +29,23 @@ pub fn write_job_file(folder: &Folder, settings: &JobDescription, result: &Summa
         .and_then(|text| file.write_all(&[&text[..], b"\n"].concat()))
         .map_err(|source| StorageError::from_io(display, "written", source))?;
     file.commit()
+}
+
+/// What a `job.json` says of how the job ended.
+#[derive(Debug, Deserialize)]
+pub struct EndedJob {
+    /// In Azure's words.
+    pub status: String,
+    /// Where the predictions are, if they are complete and kept.
+    pub predictions: Option<String>,
+}
+
+/// Reads the `job.json` of a folder.
+pub fn read_job_file(folder: &Path) -> std::io::Result<EndedJob> {
+    #[derive(Deserialize)]
+    struct Ended {
+        result: EndedJob,
+    }
+    let text = std::fs::read(folder.join(JOB_FILE_NAME))?;
+    Ok(serde_json::from_slice::<Ended>(&text)?.result)
 }

@@ -7,7 +7,7 @@ mod numbers;
 mod progress;
 mod summary;
 
-pub use job_file::write_job_file;
+pub use job_file::{EndedJob, read_job_file, write_job_file};
 pub use numbers::grouped;
 pub use progress::{ProgressMode, Reporter};
 pub use summary::summary_text;

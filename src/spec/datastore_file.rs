@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job_file::below;
 use super::yaml::{self, SpecError};
-use crate::storage::{CredentialValue, Credentials, Datastore, Pointer, StoreSettings};
+use crate::storage::{CREDENTIAL_KEYS, CredentialValue, Credentials, Datastore, Pointer, StoreSettings, scrub};
 
 /// `datastores.yml`: datastores by name.
 pub type DatastoresFile = BTreeMap<String, DatastoreSpec>;
@@ -71,6 +71,11 @@ impl DatastoreSpec {
         }
     }
 
+    /// Reads the text of a `datastores.yml`; `place` is how errors call it.
+    pub fn parse_all(text: &str, place: &str) -> Result<DatastoresFile, SpecError> {
+        yaml::parse(text, place).map_err(without_line)
+    }
+
     /// Reads a file with one datastore.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
         yaml::read(path).map_err(without_line)
@@ -83,6 +88,9 @@ impl DatastoreSpec {
             return Err(refuse("a name is up to 255 letters, digits, hyphens and underscores".to_owned()));
         }
         let (url, endpoint) = self.address().map_err(refuse)?;
+        if let Some(endpoint) = &endpoint {
+            check_endpoint(endpoint).map_err(refuse)?;
+        }
         let root: Pointer = below(folder, url).parse().map_err(|error| refuse(format!("url: {error}")))?;
         let scheme = match &root {
             Pointer::Local(_) => "file".to_owned(),
@@ -93,7 +101,7 @@ impl DatastoreSpec {
                         .to_owned(),
                 ));
             }
-            Pointer::Remote(url) => url.scheme().to_owned(),
+            Pointer::Remote(url) => url.store_scheme().to_owned(),
             _ => return Err(refuse("its url must be a folder or a store's or server's URL".to_owned())),
         };
         let credentials = match &self.credentials {
@@ -145,6 +153,36 @@ impl DatastoreSpec {
         Ok((url, endpoint))
     }
 
+    /// The datastore as it may be shown: what may be a secret that somebody has written all the same is hidden.
+    pub fn shown(&self) -> DatastoreSpec {
+        let hide = |text: &Option<String>| text.as_deref().map(|text| scrub(text).into_owned());
+        let credentials = self.credentials.as_ref().map(|credentials| match credentials {
+            CredentialsSpec::Word(word) if matches!(word.as_str(), "environment" | "anonymous") => credentials.clone(),
+            CredentialsSpec::Word(_) => CredentialsSpec::Word(HIDDEN.to_owned()),
+            CredentialsSpec::Values(values) => {
+                let shown = |key: &String, text: &String| match text.parse() {
+                    Ok(CredentialValue::Plain(_)) if may_be_secret(key) => HIDDEN.to_owned(),
+                    Ok(_) => scrub(text).into_owned(),
+                    Err(_) => HIDDEN.to_owned(),
+                };
+                CredentialsSpec::Values(values.iter().map(|(key, text)| (key.clone(), shown(key, text))).collect())
+            }
+        });
+        DatastoreSpec {
+            url: hide(&self.url),
+            endpoint: hide(&self.endpoint),
+            region: hide(&self.region),
+            account: hide(&self.account),
+            credentials,
+            description: hide(&self.description),
+            schema: hide(&self.schema),
+            name: hide(&self.name),
+            kind: hide(&self.kind),
+            container_name: hide(&self.container_name),
+            protocol: hide(&self.protocol),
+        }
+    }
+
     /// Where each credential is found, and whether it can be had now.
     pub fn credential_states(&self) -> Vec<(String, String, &'static str)> {
         let Some(CredentialsSpec::Values(values)) = &self.credentials else { return Vec::new() };
@@ -156,6 +194,27 @@ impl DatastoreSpec {
                 (key.clone(), text.clone(), state)
             })
             .collect()
+    }
+}
+
+/// What stands in place of what may be a secret.
+const HIDDEN: &str = "***";
+
+/// Whether a value under this key may be a secret: unless it is known that it is none.
+fn may_be_secret(key: &str) -> bool {
+    let is_known = |(name, is_secret): &(&str, bool)| *name == key && !is_secret;
+    key != "profile" && !CREDENTIAL_KEYS.iter().any(|(_, keys)| keys.iter().any(is_known))
+}
+
+/// Refuses an endpoint that is no address, or that holds a secret.
+fn check_endpoint(endpoint: &str) -> Result<(), String> {
+    match endpoint.parse::<Pointer>() {
+        Ok(Pointer::Remote(url)) if url.has_secret() => Err(format!(
+            "its endpoint {url} holds a user, password or signature, which must not be written here: give it as a \
+             credential by env:NAME or file:PATH"
+        )),
+        Ok(Pointer::Remote(url)) if matches!(url.scheme(), "http" | "https") => Ok(()),
+        _ => Err(format!("its endpoint {} is no address: write http://host:port or https://host", scrub(endpoint))),
     }
 }
 
@@ -207,6 +266,14 @@ mod tests {
                 "{text}"
             );
         }
+        // A store is known by its web address too.
+        for text in [
+            "url: https://acc.blob.core.windows.net/c/p\ncredentials: {sas_token: env:K}",
+            "url: https://b.s3.eu-west-1.amazonaws.com\ncredentials: {profile: work}",
+            "url: https://h/p\ncredentials: {bearer_token: env:K}",
+        ] {
+            resolve(text).unwrap();
+        }
         assert_eq!(
             resolve("url: s3://b\ncredentials: anonymous").unwrap().settings.credentials,
             Credentials::Anonymous
@@ -221,6 +288,11 @@ mod tests {
             ("url: az://c\ncredentials: {account_key: SECRET==}", "must not be written here"),
             ("url: https://h/d?sig=SECRET", "must not be written here"),
             ("url: https://me:SECRET@h/d", "must not be written here"),
+            ("url: https://SECRET@h/d", "must not be written here"),
+            ("url: s3://b\nendpoint: https://me:SECRET@h", "its endpoint https://***@h/ holds"),
+            ("url: s3://b\nendpoint: https://h?SECRET", "its endpoint https://h/?*** holds"),
+            ("url: s3://b\nendpoint: https://me:a/SECRET@h", "is no address"),
+            ("url: https://acc.blob.core.windows.net/c\ncredentials: {password: env:K}", "it takes account_key"),
             ("url: s3://b\ncredentials: {account_key: env:K}", "takes no credential"),
             ("url: s3://b\ncredentials: SECRET", "credentials are `environment`"),
             ("endpoint: x", "url is missing"),
@@ -232,5 +304,22 @@ mod tests {
         }
         let spec = DatastoreSpec { url: Some("s3://b".into()), ..DatastoreSpec::default() };
         assert!(spec.resolve("a/b", Path::new("")).is_err());
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        for text in [
+            "url: https://h/d?SECRET\nendpoint: https://me:SECRET@h\ndescription: see https://SECRET@h",
+            "url: az://c\ncredentials: {account_key: SECRET==, client_id: me, sas_token: env:K}",
+            "url: az://c\ncredentials: {acount_key: SECRET==, \"password\": \"env:SEC RET\"}",
+            "url: az://c\ncredentials: SECRET",
+        ] {
+            let spec: DatastoreSpec = yaml::parse(text, "x.yml").unwrap();
+            let shown = spec.shown();
+            let all = format!("{shown:?} {:?}", shown.credential_states());
+            assert!(!all.contains("SEC"), "{all}");
+            assert_eq!(all.contains("\"me\""), text.contains(" me,"), "{all}");
+            assert_eq!(all.contains("env:K"), text.contains("env:K"), "{all}");
+        }
     }
 }

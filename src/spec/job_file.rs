@@ -235,6 +235,9 @@ pub(super) fn below(folder: &Path, path: String) -> String {
     if let (Some(prefix), rest) = input_type_prefix(&path) {
         return format!("{prefix}{}", below(folder, rest.to_owned()));
     }
+    if let Some(list) = path.strip_prefix("manifest:") {
+        return format!("manifest:{}", below(folder, list.to_owned()));
+    }
     let is_uri = path.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1 && !scheme.contains(['/', '\\', '.']));
     if is_uri || path == "-" || Path::new(&path).is_absolute() || folder.as_os_str().is_empty() {
         return path;
@@ -300,6 +303,10 @@ mod tests {
             ("s3://bucket/data.csv", "s3://bucket/data.csv"),
             ("azureml:data:1", "azureml:data:1"),
             ("null:", "null:"),
+            ("manifest:list.txt", "manifest:jobs/list.txt"),
+            ("manifest:-", "manifest:-"),
+            ("manifest:https://h/list.txt", "manifest:https://h/list.txt"),
+            ("file:manifest:list.txt", "file:manifest:jobs/list.txt"),
             ("-", "-"),
             ("./a:b.csv", "jobs/./a:b.csv"),
         ] {

@@ -19,6 +19,7 @@ mod yaml;
 
 pub use data_file::{DataSpec, InputType};
 pub use datastore_file::{CredentialsSpec, DatastoreSpec, DatastoresFile};
+pub use defaults::OUTPUT_ROOT;
 pub use description::JobDescription;
 pub use job_file::{JobSpec, NamePairs, RetrySettings, Scalar, StringOrList};
 pub use output::{OutputTarget, PredictionsTo};

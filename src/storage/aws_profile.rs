@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::future::Future;
+use std::io::Read;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use object_store::CredentialProvider;
@@ -23,6 +24,9 @@ use super::StorageError;
 
 /// Credentials are asked for again so long before they end.
 const RENEWAL: Duration = Duration::from_secs(300);
+
+/// How long a program that tells credentials may take, since some ask the network.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the files say of one profile.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -138,6 +142,7 @@ impl AwsProfile {
         Some(ProfileCredentials::Told(Arc::new(CredentialProcess {
             profile: self.name.clone(),
             command,
+            limit: LIMIT,
             current: Mutex::new(None),
         })))
     }
@@ -147,6 +152,8 @@ impl AwsProfile {
 pub(super) struct CredentialProcess {
     profile: String,
     command: String,
+    /// How long it may take.
+    limit: Duration,
     current: Mutex<Option<Told>>,
 }
 
@@ -175,8 +182,12 @@ impl CredentialProcess {
             return Ok(Arc::clone(credential));
         }
         let command = self.command.clone();
-        let ran = tokio::task::spawn_blocking(move || Command::new("sh").arg("-c").arg(command).output()).await;
+        let limit = self.limit;
+        let ran = tokio::task::spawn_blocking(move || run(&command, limit)).await;
         let output = ran.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let Some(output) = output else {
+            return Err(format!("it did not end within {} seconds, and was stopped", limit.as_secs()));
+        };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("it ended with {}: {}", output.status, super::secrets::one_line(&said, 200)));
@@ -192,6 +203,41 @@ impl CredentialProcess {
         *current = Some(Told { credential: Arc::clone(&credential), expiration: printed.expiration });
         Ok(credential)
     }
+}
+
+/// Runs a command of the shell; nothing when it takes longer than `limit` and is stopped.
+fn run(command: &str, limit: Duration) -> std::io::Result<Option<Output>> {
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let read = |pipe: Option<Box<dyn Read + Send>>| {
+        std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
+            let mut bytes = Vec::new();
+            // What was read before a failure is judged as it is.
+            let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+            bytes
+        })
+    };
+    let stdout = read(child.stdout.take().map(|pipe| Box::new(pipe) as _))?;
+    let stderr = read(child.stderr.take().map(|pipe| Box::new(pipe) as _))?;
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if begun.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|reading| reading.join().unwrap_or_default());
+    Ok(Some(Output { status, stdout, stderr }))
 }
 
 impl CredentialProvider for CredentialProcess {
@@ -283,6 +329,18 @@ mod tests {
             wait(async move { told.get_credential().await }).unwrap().unwrap();
         }
         assert_eq!(calls(), 3);
+    }
+
+    #[test]
+    fn programs_are_not_waited_for_without_end() {
+        let told = CredentialProcess {
+            profile: "p".to_owned(),
+            command: "sleep 100".to_owned(),
+            limit: Duration::from_millis(50),
+            current: Mutex::new(None),
+        };
+        let error = wait(async move { told.get_credential().await }).unwrap().unwrap_err().to_string();
+        assert!(error.contains("was stopped"), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use object_store::{
 use url::Url;
 
 use super::aws_profile::{AwsProfile, ProfileCredentials};
-use super::connection_string::ConnectionString;
+use super::connection_string::{ConnectionString, may_read};
 use super::credentials::Credentials;
 use super::failure::failure;
 use super::patience::{Patient, retries};
@@ -45,6 +45,8 @@ pub(super) struct Client {
     pub(super) pages: Arc<dyn PaginatedListStore>,
     /// How large objects are written; a web server takes none.
     pub(super) parts: Option<Parts>,
+    /// Whether objects may be looked at, as far as that is known: a signature can let its holder write alone.
+    pub(super) reads: bool,
 }
 
 /// Uploads in parts.
@@ -116,7 +118,12 @@ fn s3(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, Storag
             }
         }
         Credentials::Profile(name) => builder = with_profile(builder, AwsProfile::find(Some(name))?, true),
-        Credentials::Environment if is_set(&S3_CREDENTIALS) || is_set(&["AWS_SKIP_SIGNATURE"]) => {}
+        // The region may stand in a file all the same. One that cannot be read is not needed.
+        Credentials::Environment if is_set(&S3_CREDENTIALS) || is_set(&["AWS_SKIP_SIGNATURE"]) => {
+            if let Ok(Some(profile)) = AwsProfile::find(None) {
+                builder = in_place(builder, &profile, false);
+            }
+        }
         Credentials::Environment => {
             let profile = AwsProfile::find(None)?;
             waits_in_vain = profile.as_ref().is_none_or(|profile| profile.credentials().is_none());
@@ -140,22 +147,35 @@ fn s3(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, Storag
     let retry = if waits_in_vain { RetryConfig { max_retries: 2, ..retries() } } else { retries() };
     builder = builder.with_url(url.as_str()).with_retry(retry).with_http_connector(Patient);
     let store: Arc<AmazonS3> = Arc::new(builder.clone().with_client_options(options.clone()).build().map_err(refuse)?);
-    // S3 completes an upload on this condition. The header is not among those that are signed.
+    // S3 completes an upload on this condition. The header goes with all requests of this client, so it takes the other's
+    // credentials, and asks no service for any.
     let mut headers = HeaderMap::new();
     headers.insert("if-none-match", HeaderValue::from_static("*"));
-    let conditional = builder.with_client_options(options.with_default_headers(headers)).build().map_err(refuse)?;
+    let conditional = builder
+        .with_credentials(Arc::clone(store.credentials()))
+        .with_client_options(options.with_default_headers(headers))
+        .build()
+        .map_err(refuse)?;
     let creating = Creating::Conditional(Arc::new(conditional));
-    Ok(Client {
-        kind: StoreKind::S3,
-        parts: Some(Parts { store: store.clone(), creating }),
-        pages: store.clone(),
-        store,
-    })
+    let parts = Some(Parts { store: store.clone(), creating });
+    Ok(Client { kind: StoreKind::S3, parts, pages: store.clone(), store, reads: true })
 }
 
 /// The builder with what a profile says; what the environment says comes first, unless the profile was asked for by name.
-fn with_profile(mut builder: AmazonS3Builder, profile: Option<AwsProfile>, by_name: bool) -> AmazonS3Builder {
+fn with_profile(builder: AmazonS3Builder, profile: Option<AwsProfile>, by_name: bool) -> AmazonS3Builder {
     let Some(profile) = profile else { return builder };
+    let builder = in_place(builder, &profile, by_name);
+    match profile.credentials() {
+        Some(ProfileCredentials::Static(keys)) => {
+            builder.with_credentials(Arc::new(StaticCredentialProvider::new(keys)))
+        }
+        Some(ProfileCredentials::Told(program)) => builder.with_credentials(program),
+        None => builder,
+    }
+}
+
+/// The builder with where a profile says that its stores are.
+fn in_place(mut builder: AmazonS3Builder, profile: &AwsProfile, by_name: bool) -> AmazonS3Builder {
     for (key, value) in
         [(AmazonS3ConfigKey::Region, profile.region()), (AmazonS3ConfigKey::Endpoint, profile.endpoint())]
     {
@@ -165,13 +185,7 @@ fn with_profile(mut builder: AmazonS3Builder, profile: Option<AwsProfile>, by_na
             builder = builder.with_config(key, value);
         }
     }
-    match profile.credentials() {
-        Some(ProfileCredentials::Static(keys)) => {
-            builder.with_credentials(Arc::new(StaticCredentialProvider::new(keys)))
-        }
-        Some(ProfileCredentials::Told(program)) => builder.with_credentials(program),
-        None => builder,
-    }
+    builder
 }
 
 fn azure(url: &Url, signature: Option<&str>, settings: &StoreSettings, shown: &str) -> Result<Client, StorageError> {
@@ -187,8 +201,25 @@ fn azure(url: &Url, signature: Option<&str>, settings: &StoreSettings, shown: &s
             (MicrosoftAzureBuilder::new(), credentials.value("connection_string")?)
         }
     };
+    let named = account_of(url).or(settings.account.as_deref());
     if let Some(text) = connection {
         let parsed = ConnectionString::parse(&text, shown)?;
+        let parsed = match (named, parsed.account.as_deref()) {
+            (Some(named), Some(own)) if !named.eq_ignore_ascii_case(own) => {
+                // A signed URL needs nothing else.
+                if signature.is_none() {
+                    return Err(StorageError::Unsupported {
+                        object: shown.to_owned(),
+                        reason: format!(
+                            "it is in account {named:?}, and the connection string is for account {own:?}: give the \
+                             connection string of {named:?}, or a datastore with its own credentials"
+                        ),
+                    });
+                }
+                ConnectionString::default()
+            }
+            _ => parsed,
+        };
         for (key, value) in [
             (AzureConfigKey::AccountName, parsed.account),
             (AzureConfigKey::AccessKey, parsed.key),
@@ -212,7 +243,11 @@ fn azure(url: &Url, signature: Option<&str>, settings: &StoreSettings, shown: &s
         }
     }
     if let Some(signature) = signature {
-        builder = builder.with_config(AzureConfigKey::SasKey, signature);
+        // What the environment has besides is for other addresses.
+        builder = builder
+            .with_config(AzureConfigKey::SasKey, signature)
+            .with_config(AzureConfigKey::CredentialType, "sas_token")
+            .with_skip_signature(false);
     }
     if let Some(account) = &settings.account {
         builder = builder.with_account(account);
@@ -227,11 +262,19 @@ fn azure(url: &Url, signature: Option<&str>, settings: &StoreSettings, shown: &s
     if builder.get_config_value(&AzureConfigKey::Endpoint).is_some_and(|endpoint| is_plain(&endpoint)) {
         options = options.with_allow_http(true);
     }
+    let by_key = signature.is_none() && builder.get_config_value(&AzureConfigKey::AccessKey).is_some();
+    let reads =
+        by_key || builder.get_config_value(&AzureConfigKey::SasKey).is_none_or(|signature| may_read(&signature));
     let builder =
         builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(Patient).with_client_options(options);
     let store: Arc<MicrosoftAzure> = Arc::new(builder.build().map_err(refuse)?);
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
-    Ok(Client { kind: StoreKind::Azure, parts, pages: store.clone(), store })
+    Ok(Client { kind: StoreKind::Azure, parts, pages: store.clone(), store, reads })
+}
+
+/// The account that a URL of Azure names; the shorter ones name none.
+fn account_of(url: &Url) -> Option<&str> {
+    url.host_str()?.split_once('.').map(|(account, _)| account)
 }
 
 fn google(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, StorageError> {
@@ -260,11 +303,11 @@ fn google(url: &Url, settings: &StoreSettings, shown: &str) -> Result<Client, St
         builder.with_url(url.as_str()).with_retry(retries()).with_http_connector(Patient).with_client_options(options);
     let store: Arc<GoogleCloudStorage> = Arc::new(builder.build().map_err(refuse)?);
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
-    Ok(Client { kind: StoreKind::Google, parts, pages: store.clone(), store })
+    Ok(Client { kind: StoreKind::Google, parts, pages: store.clone(), store, reads: true })
 }
 
 /// Variables of which one at least is set where requests to S3 are to be signed without asking the machine's own service.
-const S3_CREDENTIALS: [&str; 4] = [
+pub(super) const S3_CREDENTIALS: [&str; 4] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -272,35 +315,13 @@ const S3_CREDENTIALS: [&str; 4] = [
 ];
 
 /// Whether one of these environment variables is set.
-fn is_set(names: &[&str]) -> bool {
+pub(super) fn is_set(names: &[&str]) -> bool {
     names.iter().any(|name| env::var_os(name).is_some())
 }
 
 /// Whether requests to this address are not encrypted: the user wrote it so, and nothing is gained by refusing it.
 fn is_plain(address: &str) -> bool {
     address.starts_with("http://")
-}
-
-/// Whether a web URL leads to a store for which the environment has credentials; such a URL may name a prefix, and its
-/// requests are signed. A URL with its own signature is left alone.
-pub(super) fn is_store_with_credentials(url: &RemoteUrl) -> bool {
-    let url = url.reveal();
-    match ObjectStoreScheme::parse(url) {
-        _ if url.query().is_some() => false,
-        Ok((ObjectStoreScheme::AmazonS3, _)) => is_set(&S3_CREDENTIALS) || is_set(&["AWS_PROFILE"]),
-        Ok((ObjectStoreScheme::MicrosoftAzure, _)) => is_set(&[
-            "AZURE_STORAGE_CONNECTION_STRING",
-            "AZURE_STORAGE_ACCOUNT_KEY",
-            "AZURE_STORAGE_SAS_TOKEN",
-            "AZURE_STORAGE_SAS_KEY",
-            "AZURE_CLIENT_ID",
-            "AZURE_FEDERATED_TOKEN_FILE",
-            "AZURE_USE_AZURE_CLI",
-            "MSI_ENDPOINT",
-            "IDENTITY_ENDPOINT",
-        ]),
-        _ => false,
-    }
 }
 
 /// The older names of Azure storage in the spelling that the client knows.
@@ -376,6 +397,15 @@ mod tests {
             ..StoreSettings::default()
         };
         assert!(format!("{}", connect(&url, &settings).unwrap().store).contains("account: acc"));
+        let other = keys(&[("connection_string", "AccountName=x;AccountKey=a2V5")]);
+        let Ok(Pointer::Remote(named)) = "abfss://c@acc.dfs.core.windows.net/x".parse() else { panic!() };
+        let error = connect(&named, &StoreSettings { credentials: other.clone(), ..StoreSettings::default() });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("\"acc\"") && error.contains("\"x\""), "{error}");
+        // A signed URL needs none, and its own account is asked.
+        let Ok(Pointer::Remote(signed)) = format!("{}?sig=a", named.reveal()).parse() else { panic!() };
+        let signed = connect(&signed, &StoreSettings { credentials: other, ..StoreSettings::default() }).unwrap();
+        assert!(format!("{}", signed.store).contains("account: acc"), "{}", signed.store);
         let bad =
             StoreSettings { credentials: keys(&[("connection_string", "AccountName=x")]), ..StoreSettings::default() };
         let error = connect(&url, &bad).unwrap_err().to_string();

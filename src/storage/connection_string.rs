@@ -65,6 +65,12 @@ impl ConnectionString {
     }
 }
 
+/// Whether a shared access signature allows reading; one that does not say so itself is in a policy of the store's.
+pub(super) fn may_read(signature: &str) -> bool {
+    let mut pairs = url::form_urlencoded::parse(signature.trim_start_matches('?').as_bytes());
+    pairs.find(|(key, _)| key == "sp").is_none_or(|(_, rights)| rights.contains('r'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +105,13 @@ mod tests {
             assert_eq!(parsed.key.as_deref(), key);
             assert_eq!(parsed.signature.as_deref(), signature);
             assert_eq!(parsed.endpoint.as_deref(), Some(endpoint));
+        }
+    }
+
+    #[test]
+    fn signatures_tell_whether_they_read() {
+        for (signature, reads) in [("sv=1&sp=rl&sig=r", true), ("?sp=cw&sig=r", false), ("si=policy&sig=x", true)] {
+            assert_eq!(may_read(signature), reads, "{signature}");
         }
     }
 

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use super::connect::StoreSettings;
 use super::secrets::scrub;
@@ -19,9 +21,30 @@ pub struct Datastore {
 pub struct Catalog {
     /// Datastores by name.
     pub datastores: BTreeMap<String, Datastore>,
-    /// Registered data by name and version; a version of `None` is the latest.
-    pub data: BTreeMap<(String, Option<String>), RegisteredData>,
+    /// All other names, if there is a place where they are known.
+    pub names: Option<Arc<dyn Names>>,
 }
+
+/// Names that are looked up when they are met, since lists hold names as well.
+pub trait Names: fmt::Debug + Send + Sync {
+    /// Data registered under this name; the version that was registered last, without one.
+    fn data(&self, name: &str, version: Option<&str>) -> Result<RegisteredData, UnknownName>;
+
+    /// This output of a job.
+    fn job_output(&self, job: &str, output: &str) -> Result<JobOutput, UnknownName>;
+}
+
+/// What a job has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobOutput {
+    /// The folder that it is in.
+    pub folder: Pointer,
+    /// The name of the predictions in it, beside which there are other files.
+    pub predictions: String,
+}
+
+/// Why a name stands for nothing.
+pub type UnknownName = Box<dyn Error + Send + Sync>;
 
 /// Data that was registered under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +53,8 @@ pub struct RegisteredData {
     pub pointer: Pointer,
     /// The version that the name led to.
     pub version: String,
+    /// Whether it is one file.
+    pub is_file: bool,
     /// The columns of its first file when it was registered: names, and types where the format has them.
     pub columns: Vec<(String, String)>,
 }
@@ -56,6 +81,11 @@ impl DatastorePath {
         (!datastore.is_empty()).then(|| DatastorePath { datastore: datastore.to_owned(), path: path.to_owned() })
     }
 
+    /// The path as it is written.
+    pub(super) fn text(&self) -> String {
+        format!("azureml://datastores/{}/paths/{}", self.datastore, self.path)
+    }
+
     /// The pointer that it stands for, given its datastore.
     pub(super) fn below(&self, store: &Datastore) -> Result<Pointer, StorageError> {
         let path = self.path.trim_start_matches('/');
@@ -65,15 +95,20 @@ impl DatastorePath {
                 reason: "a path on a datastore cannot lead out of it: write it without `..`".into(),
             });
         }
-        match &store.root {
-            Pointer::Local(folder) if path.is_empty() => Ok(Pointer::Local(folder.clone())),
-            Pointer::Local(folder) => Ok(Pointer::Local(folder.join(path))),
-            root => {
-                let root = root.reveal();
-                let (root, query) = root.split_once('?').map_or((root.as_str(), ""), |(root, query)| (root, query));
-                let mark = if query.is_empty() { "" } else { "?" };
-                format!("{}/{path}{mark}{query}", root.trim_end_matches('/')).parse()
-            }
+        inside(&store.root, path)
+    }
+}
+
+/// The pointer to `path` in a folder.
+pub(super) fn inside(folder: &Pointer, path: &str) -> Result<Pointer, StorageError> {
+    match folder {
+        Pointer::Local(folder) if path.is_empty() => Ok(Pointer::Local(folder.clone())),
+        Pointer::Local(folder) => Ok(Pointer::Local(folder.join(path))),
+        folder => {
+            let folder = folder.text();
+            let (root, query) = folder.split_once('?').map_or((folder.as_str(), ""), |(root, query)| (root, query));
+            let mark = if query.is_empty() { "" } else { "?" };
+            format!("{}/{path}{mark}{query}", root.trim_end_matches('/')).parse()
         }
     }
 }
@@ -93,7 +128,7 @@ pub(super) fn after<'a>(path: &'a str, word: &str) -> Option<(&'a str, &'a str)>
 
 impl fmt::Display for DatastorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&scrub(&format!("azureml://datastores/{}/paths/{}", self.datastore, self.path)))
+        f.write_str(&scrub(&self.text()))
     }
 }
 

@@ -13,6 +13,9 @@ pub enum StorageError {
         /// What may be written.
         rule: String,
     },
+    /// The pointer is a name that stands for nothing, in the words of the place where names are known.
+    #[error("{0}")]
+    Name(String),
     /// The pointer is understood, but this place cannot be used in this way.
     #[error("{object} cannot be used here: {reason}")]
     Unsupported {
@@ -151,6 +154,7 @@ impl StorageError {
             | StorageError::DiskFull { source, .. }
             | StorageError::Io { source, .. } => source.kind(),
             StorageError::Pointer { .. }
+            | StorageError::Name(_)
             | StorageError::Unsupported { .. }
             | StorageError::Changed { .. }
             | StorageError::Remote { .. } => io::ErrorKind::Other,

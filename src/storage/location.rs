@@ -3,6 +3,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -15,6 +16,23 @@ pub enum Location {
     Local(PathBuf),
     /// An object of a store, or a file on a web server.
     Remote(RemoteObject),
+    /// What was named and means no file.
+    Nothing(Nothing),
+}
+
+/// A place that means no file: reading it fails.
+#[derive(Debug, Clone)]
+pub struct Nothing {
+    /// How it is shown.
+    pub(super) object: Arc<str>,
+    /// Why it means none, ready to follow the message that it does not exist.
+    pub(super) hint: Arc<str>,
+}
+
+impl Nothing {
+    fn error(&self) -> StorageError {
+        StorageError::Missing { object: self.object.to_string(), hint: self.hint.to_string() }
+    }
 }
 
 impl Location {
@@ -23,6 +41,7 @@ impl Location {
         match self {
             Location::Local(path) => Ok(Box::new(open_local(path)?)),
             Location::Remote(object) => Ok(Box::new(object.open()?)),
+            Location::Nothing(nothing) => Err(nothing.error()),
         }
     }
 
@@ -34,6 +53,7 @@ impl Location {
                 Ok(meta.len())
             }
             Location::Remote(object) => object.size(),
+            Location::Nothing(nothing) => Err(nothing.error()),
         }
     }
 
@@ -42,6 +62,7 @@ impl Location {
         match self {
             Location::Local(path) => read_local_ranges(path, ranges),
             Location::Remote(object) => object.read_ranges(ranges),
+            Location::Nothing(nothing) => Err(nothing.error()),
         }
     }
 }
@@ -57,7 +78,7 @@ impl Location {
     /// Begins to fetch these stretches of a remote file, as soon as there is room for them; nothing for a local one.
     pub fn fetch_ranges(&self, ranges: Vec<Range<u64>>) -> Option<Ranges> {
         match self {
-            Location::Local(_) => None,
+            Location::Local(_) | Location::Nothing(_) => None,
             Location::Remote(object) => Some(object.fetch_ranges(ranges)),
         }
     }
@@ -68,6 +89,7 @@ impl fmt::Display for Location {
         match self {
             Location::Local(path) => path.display().fmt(f),
             Location::Remote(object) => object.fmt(f),
+            Location::Nothing(nothing) => f.write_str(&nothing.object),
         }
     }
 }

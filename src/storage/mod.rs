@@ -5,9 +5,9 @@
 //! [`Folder`] is a place for results; each [`NewFile`] in it appears under its name only when it is complete, and so does
 //! each [`NewFolder`] of files that belong together. Local files and object stores look alike from outside.
 //!
-//! This room knows nothing of formats, rows or jobs. It is the only home of `object_store` and of the runtime that store
-//! requests need; that runtime is started by the first remote location and never by a purely local run. No secret (a
-//! signature in a URL, a password, a key) ever reaches a message.
+//! This room knows nothing of formats, rows or jobs; what the names of data and jobs stand for it asks ([`Names`]). It is
+//! the only home of `object_store` and of the runtime that store requests need; that runtime is started by the first remote
+//! location and never by a purely local run. No secret (a signature in a URL, a password, a key) ever reaches a message.
 
 mod aws_profile;
 mod connect;
@@ -32,16 +32,20 @@ mod read_ahead;
 mod reader;
 mod remote_folder;
 mod remote_object;
+mod repeats;
 mod runtime;
 mod secrets;
 mod stores;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upload;
+mod upload_name;
+mod upload_parts;
+mod web_store;
 
 pub use connect::StoreSettings;
 pub use credentials::{CREDENTIAL_KEYS, CredentialValue, Credentials};
-pub use datastore::{Catalog, Datastore, DatastorePath, RegisteredData};
+pub use datastore::{Catalog, Datastore, DatastorePath, JobOutput, Names, RegisteredData, UnknownName};
 pub use error::StorageError;
 pub use folder::{Existing, Folder};
 pub use listing::{Entries, Entry};

@@ -5,8 +5,7 @@ use object_store::path::Path;
 use url::Url;
 
 use super::connect::Client;
-use super::secrets::scrub;
-use super::{RemoteUrl, StorageError};
+use super::{RemoteUrl, StorageError, secrets};
 
 /// A store with the path that a URL names in it.
 #[derive(Clone)]
@@ -66,7 +65,7 @@ pub(super) fn root_of(url: &RemoteUrl, path: &Path) -> String {
         shown.set_path("");
     }
     shown.set_query(None);
-    let mut root = scrub(shown.as_str()).into_owned();
+    let mut root = secrets::shown(&shown);
     if !root.ends_with('/') {
         root.push('/');
     }

@@ -2,11 +2,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use object_store::ObjectStoreScheme;
 use url::Url;
 
 use super::StorageError;
 use super::datastore::{DatastorePath, after};
-use super::secrets::scrub;
+use super::secrets::{scrub, shown};
 
 /// Where data is, as the user wrote it.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,8 +25,27 @@ pub enum Pointer {
     },
     /// A path on a datastore of the workspace: `azureml://datastores/...`, or one of its longer forms.
     Datastore(DatastorePath),
+    /// A path in what a job has written: `azureml://jobs/<job>/outputs/<output>/paths/<path>`.
+    JobOutput(JobOutputPath),
     /// A list of pointers, one a line: `manifest:<pointer>`.
     Manifest(Box<Pointer>),
+}
+
+/// A path in an output of a job.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JobOutputPath {
+    /// The job's name.
+    pub job: String,
+    /// The output's name.
+    pub output: String,
+    /// The path below its folder; empty for the predictions.
+    pub path: String,
+}
+
+impl JobOutputPath {
+    fn text(&self) -> String {
+        format!("azureml://jobs/{}/outputs/{}/paths/{}", self.job, self.output, self.path)
+    }
 }
 
 /// A URL that may hold a secret: it is shown without passwords and queries.
@@ -52,9 +72,20 @@ impl RemoteUrl {
         self.0.scheme()
     }
 
-    /// Whether a password or a query, such as a signature, is part of it.
+    /// The scheme of the kind of store that it leads to, which a web address can lead to as well.
+    pub fn store_scheme(&self) -> &str {
+        match ObjectStoreScheme::parse(&self.0) {
+            Ok((ObjectStoreScheme::AmazonS3, _)) if self.is_web() => "s3",
+            Ok((ObjectStoreScheme::MicrosoftAzure, _)) if self.is_web() => "az",
+            _ => self.scheme(),
+        }
+    }
+
+    /// Whether something that may be secret is part of it: a password, a query such as a signature, or what a web address
+    /// has before an `@`.
     pub fn has_secret(&self) -> bool {
-        self.0.password().is_some() || self.0.query().is_some()
+        let is_named = self.is_web() && !self.0.username().is_empty();
+        is_named || self.0.password().is_some() || self.0.query().is_some()
     }
 
     /// Whether this is one file on a web server.
@@ -65,7 +96,7 @@ impl RemoteUrl {
 
 impl fmt::Display for RemoteUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&scrub(self.0.as_str()))
+        f.write_str(&shown(&self.0))
     }
 }
 
@@ -128,14 +159,38 @@ impl FromStr for Pointer {
 }
 
 impl Pointer {
-    /// The pointer as it is written, with secrets in it, to make others from.
-    pub(super) fn reveal(&self) -> String {
+    /// The pointer as it is written, with secrets in it: to be kept or to make others from, not to be shown. It leads back
+    /// to the pointer, unless that is a path of this machine that is no text.
+    pub fn text(&self) -> String {
         match self {
             Pointer::Remote(url) => url.reveal().to_string(),
-            Pointer::Manifest(list) => format!("manifest:{}", list.reveal()),
-            Pointer::Datastore(path) => format!("azureml://datastores/{}/paths/{}", path.datastore, path.path),
+            Pointer::Manifest(list) => format!("manifest:{}", list.text()),
+            Pointer::Datastore(path) => path.text(),
+            Pointer::JobOutput(path) => path.text(),
             other => other.to_string(),
         }
+    }
+
+    /// Whether something that may be secret is part of it.
+    pub fn has_secret(&self) -> bool {
+        match self {
+            Pointer::Remote(url) => url.has_secret(),
+            Pointer::Manifest(list) => list.has_secret(),
+            // A `?` is a wildcard there, but a signature may have been pasted.
+            Pointer::Datastore(DatastorePath { path, .. }) | Pointer::JobOutput(JobOutputPath { path, .. }) => {
+                path.split_once('?').is_some_and(|(_, query)| query.contains("sig="))
+            }
+            Pointer::Local(_) | Pointer::Registered { .. } => false,
+        }
+    }
+
+    /// The same with paths of this machine seen from its root; `-` is standard input.
+    pub fn absolute(self) -> std::io::Result<Pointer> {
+        Ok(match self {
+            Pointer::Local(path) if path != Path::new("-") => Pointer::Local(std::path::absolute(path)?),
+            Pointer::Manifest(list) => Pointer::Manifest(Box::new(list.absolute()?)),
+            other => other,
+        })
     }
 }
 
@@ -153,6 +208,7 @@ impl fmt::Display for Pointer {
             Pointer::Registered { name, version: Some(version) } => write!(f, "azureml:{name}:{version}"),
             Pointer::Registered { name, version: None } => write!(f, "azureml:{name}@latest"),
             Pointer::Datastore(path) => path.fmt(f),
+            Pointer::JobOutput(path) => f.write_str(&scrub(&path.text())),
             Pointer::Manifest(list) => write!(f, "manifest:{list}"),
         }
     }
@@ -163,9 +219,6 @@ impl fmt::Debug for Pointer {
         write!(f, "Pointer({self})")
     }
 }
-
-/// Where outputs of jobs are, below the current folder, unless they were sent elsewhere.
-const OUTPUT_ROOT: &str = "outputs";
 
 /// What follows `/word/` at the start of `path`; nothing but that is an empty path.
 fn after_word<'a>(path: &'a str, word: &str) -> Option<&'a str> {
@@ -180,9 +233,13 @@ fn in_workspace(rest: &str) -> Option<Pointer> {
         return Some(Pointer::Datastore(path));
     }
     if let Some((job, tail)) = after(rest, "jobs") {
-        let path = after(tail.trim_start_matches('/'), "outputs").and_then(|(_, tail)| after_word(tail, "paths"))?;
-        let plain = !job.is_empty() && !job.starts_with('.') && !path.split('/').any(|part| part == "..");
-        return plain.then(|| Pointer::Local(Path::new(OUTPUT_ROOT).join(job).join(path)));
+        let (output, tail) = after(tail.trim_start_matches('/'), "outputs")?;
+        let path = after_word(tail, "paths")?.trim_start_matches('/');
+        let plain = |name: &str| !name.is_empty() && !name.starts_with('.');
+        let is_inside = plain(job) && plain(output) && !path.split('/').any(|part| part == "..");
+        let own = |text: &str| text.to_owned();
+        return is_inside
+            .then(|| Pointer::JobOutput(JobOutputPath { job: own(job), output: own(output), path: own(path) }));
     }
     let (name, tail) = after(rest, "data")?;
     let (version, tail) = after(tail.trim_start_matches('/'), "versions")?;
@@ -248,9 +305,38 @@ mod tests {
         assert_eq!(parse("azureml://datastores/d/paths/p/q"), Pointer::Datastore(path));
         let long = "azureml://subscriptions/s/resourceGroups/g/workspaces/w/data/heart/versions/3";
         assert_eq!(parse(long), parse("azureml:heart:3"));
-        assert_eq!(parse("azureml://jobs/j/outputs/score/paths/p.txt"), Pointer::Local("outputs/j/p.txt".into()));
-        assert_eq!(parse("azureml://jobs/j/outputs/score"), Pointer::Local("outputs/j/".into()));
+        let output = |path: &str| {
+            Pointer::JobOutput(JobOutputPath { job: "j".into(), output: "score".into(), path: path.into() })
+        };
+        assert_eq!(parse("azureml://jobs/j/outputs/score/paths/a/p.txt"), output("a/p.txt"));
+        assert_eq!(parse("azureml://jobs/j/outputs/score"), output(""));
         assert_eq!(parse("manifest:list.txt"), Pointer::Manifest(Box::new(Pointer::Local("list.txt".into()))));
+    }
+
+    #[test]
+    fn pointers_lead_back_to_themselves() {
+        for text in [
+            "/a/b?[c]*.csv",
+            "https://me:SECRET@h/a b?sig=SECRET#x",
+            "s3://bucket/day=202?/hour=1/x#y.csv",
+            "az://c/p?sv=1&sig=SECRET",
+            "abfss://c@acc.dfs.core.windows.net/p",
+            "azureml:heart@latest",
+            "azureml:heart:3",
+            "azureml://datastores/lake/paths/day=202?/hour=1/x.csv",
+            "manifest:https://h/list?sig=SECRET",
+            "manifest:azureml://datastores/lake/paths/day=202?/hour=1/list",
+            "azureml://jobs/j/outputs/score/paths/p?.txt",
+            "azureml://datastores/lake/paths/x?sv=1&sig=SECRET",
+        ] {
+            let pointer = parse(text);
+            assert_eq!(parse(&pointer.text()), pointer, "{text}");
+            assert_eq!(pointer.has_secret(), text.contains("SECRET"), "{text}");
+        }
+        let local = |path: &str| Pointer::Local(path.into());
+        assert_eq!(parse("manifest:/l").absolute().unwrap(), parse("manifest:/l"));
+        assert_eq!(local("x").absolute().unwrap(), local(std::env::current_dir().unwrap().join("x").to_str().unwrap()));
+        assert_eq!(parse("manifest:-").absolute().unwrap(), parse("manifest:-"));
     }
 
     #[test]
@@ -265,6 +351,9 @@ mod tests {
             "s3:///x",
             "file://host/x",
             "azureml://models/m",
+            "azureml://jobs/j/outputs/score/paths/../../x",
+            "azureml://jobs/../outputs/score/paths/x",
+            "azureml://jobs/j/outputs/score/files/x",
             "manifest:",
             "manifest:manifest:x",
         ] {
@@ -278,6 +367,10 @@ mod tests {
         for text in [
             "https://a.blob.core.windows.net/c/p?sv=1&sig=SECRET",
             "https://me:SECRET@a.b/c",
+            "https://SECRET@a.b/c",
+            "https://me:it'sSECRET@a.b/c",
+            "https://me:a/SECRET@a.b",
+            "https://a.b/c?SECRET",
             "az://c/p?sv=1&sig=SECRET",
             "ftp://me:SECRET@a.b/c",
             "https://me:SECRET@/c",

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectStoreScheme;
 
-use super::connect::{self, Client, StoreSettings, is_store_with_credentials};
-use super::datastore::Catalog;
+use super::connect::{self, Client, StoreSettings};
+use super::datastore::{Catalog, Names, inside};
 use super::folder::Folder;
 use super::place::{RemotePlace, root_of};
+use super::web_store::is_store_with_credentials;
 use super::{Pointer, RegisteredData, RemoteUrl, StorageError, folder};
 
 /// The way to all data: what names stand for, and one client for each store, shared by all who read and write there.
@@ -22,6 +23,8 @@ type StoreKey = (String, Option<String>);
 #[derive(Default)]
 struct Shared {
     catalog: Catalog,
+    /// Registered data that was looked up: the latest version stays the same as long as this lives.
+    registered: Mutex<HashMap<(String, Option<String>), RegisteredData>>,
     clients: Mutex<HashMap<StoreKey, Arc<Client>>>,
 }
 
@@ -35,14 +38,14 @@ pub(super) struct Resolved {
 impl Stores {
     /// Stores whose names `catalog` explains.
     pub fn new(catalog: Catalog) -> Self {
-        Stores(Arc::new(Shared { catalog, clients: Mutex::default() }))
+        Stores(Arc::new(Shared { catalog, ..Shared::default() }))
     }
 
     /// A place for results: a folder's path, a store's URI, or a path on a datastore. Nothing is created, and nothing is
     /// sent yet.
     pub fn folder(&self, text: &str) -> Result<Folder, StorageError> {
         let pointer: Pointer = text.parse()?;
-        if let Pointer::Registered { .. } | Pointer::Manifest(_) = pointer {
+        if let Pointer::Registered { .. } | Pointer::JobOutput(_) | Pointer::Manifest(_) = pointer {
             return Err(StorageError::Unsupported {
                 object: pointer.to_string(),
                 reason: "it is a name for data to be read; name a folder, a store's URI or a path on a datastore"
@@ -58,18 +61,37 @@ impl Stores {
     }
 
     /// What was registered under a name, if `pointer` is such a name.
-    pub fn registered(&self, pointer: &Pointer) -> Result<Option<&RegisteredData>, StorageError> {
+    pub fn registered(&self, pointer: &Pointer) -> Result<Option<RegisteredData>, StorageError> {
         let Pointer::Registered { name, version } = pointer else { return Ok(None) };
-        match self.0.catalog.data.get(&(name.clone(), version.clone())) {
-            Some(data) => Ok(Some(data)),
-            None => Err(StorageError::Unsupported {
-                object: pointer.to_string(),
-                reason:
-                    "the workspace has no such data; see `batchscore data list`, or register it with `batchscore data \
-                         create`"
-                        .into(),
-            }),
+        let mut known = self.0.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.clone(), version.clone());
+        if let Some(data) = known.get(&key) {
+            return Ok(Some(data.clone()));
         }
+        let data =
+            self.names(pointer)?.data(name, version.as_deref()).map_err(|e| StorageError::Name(e.to_string()))?;
+        known.insert(key, data.clone());
+        Ok(Some(data))
+    }
+
+    /// The pointer with a job's output replaced by the place where that is.
+    pub fn located(&self, pointer: &Pointer) -> Result<Pointer, StorageError> {
+        match pointer {
+            Pointer::JobOutput(path) => {
+                let output = self.names(pointer)?.job_output(&path.job, &path.output);
+                let output = output.map_err(|e| StorageError::Name(e.to_string()))?;
+                inside(&output.folder, if path.path.is_empty() { &output.predictions } else { &path.path })
+            }
+            Pointer::Manifest(list) => Ok(Pointer::Manifest(Box::new(self.located(list)?))),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn names(&self, pointer: &Pointer) -> Result<&dyn Names, StorageError> {
+        self.0.catalog.names.as_deref().ok_or_else(|| StorageError::Unsupported {
+            object: pointer.to_string(),
+            reason: "no names are known here; give its own path or URL".into(),
+        })
     }
 
     /// Follows names until a path or a URL is reached.
@@ -79,6 +101,7 @@ impl Stores {
                 Some(data) => self.resolve(&data.pointer),
                 None => unreachable!("it is the name of registered data"),
             },
+            Pointer::JobOutput(_) => self.resolve(&self.located(pointer)?),
             Pointer::Datastore(path) => {
                 let datastore = self.0.catalog.datastore(&path.datastore)?;
                 Ok(Resolved { pointer: path.below(datastore)?, datastore: Some(path.datastore.clone()) })

@@ -104,7 +104,7 @@ pub(in crate::storage) fn memory_place(objects: &[(&str, &[u8])], path: &str) ->
     let parts = Some(Parts { store: store.clone(), creating: Creating::ByCopy });
     let pages = Arc::new(MemoryPages(store.clone()));
     RemotePlace {
-        client: Arc::new(Client { kind: StoreKind::S3, store, pages, parts }),
+        client: Arc::new(Client { kind: StoreKind::S3, store, pages, parts, reads: true }),
         root: "memory://test/".into(),
         path: object_store::path::Path::parse(path).unwrap(),
         is_prefix: path.ends_with('/'),

@@ -3,35 +3,34 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{
-    Attribute, Attributes, GetOptions, MultipartId, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
-    PutOptions,
-};
-use tokio::task::JoinSet;
+use object_store::{ObjectStoreExt, PutMode, PutOptions};
 
 use super::connect::{Client, Creating, Parts};
-use super::failure::{failure, was_lost};
+use super::failure::failure;
 use super::local_file::taken;
-use super::place::{RemotePlace, StoreKind};
+use super::place::RemotePlace;
+use super::repeats::Repeats;
 use super::runtime::{spawn, wait};
+use super::upload_name::{HiddenObject, NotNamed, is_made, marked};
+use super::upload_parts::Begun;
 use super::{Existing, StorageError};
 
-/// Size of the parts of an upload, all but the last.
+/// Size of the first parts of an upload. Some stores want all parts but the last to have one size, so they grow late.
 const PART: usize = 10 << 20;
 
-/// Most parts that an upload may have, in S3, so that an object may have 100 GB.
+/// Most parts that an upload may have, in S3.
 const MOST_PARTS: usize = 10_000;
 
-/// How many parts may be under way at once.
-const IN_FLIGHT: usize = 4;
+/// So many parts have the first size; then it is doubled as often as so many parts have been sent.
+const GROWS_FROM: usize = 5_000;
+const GROWS_EVERY: usize = 1_000;
 
-/// Metadata by which an object is known as the one that this upload made. The name is one that all stores take.
-const MARK: &str = "batchscoreupload";
+/// How often it is doubled, so that an object may have some 360 GB.
+const GROWS_TIMES: usize = 3;
 
-/// How often an answer that was lost is looked into.
-const ANSWERS_LOST: usize = 3;
+/// How much may be under way at once.
+const IN_FLIGHT: usize = 4 * PART;
 
 /// An object that becomes visible when its upload is completed.
 ///
@@ -43,17 +42,10 @@ pub(super) struct Upload {
     existing: Existing,
     /// Tells this upload from all others.
     id: String,
+    /// How many bytes were taken.
+    size: u64,
     buffer: Vec<u8>,
     begun: Option<Begun>,
-}
-
-/// An upload of which parts have been sent.
-struct Begun {
-    store: Arc<dyn MultipartStore>,
-    path: Path,
-    id: MultipartId,
-    done: Vec<Option<PartId>>,
-    under_way: JoinSet<(usize, object_store::Result<PartId>)>,
 }
 
 impl Upload {
@@ -75,7 +67,7 @@ impl Upload {
                 reason: "results cannot be written to a web server; name a folder or a store's URI".into(),
             });
         }
-        Ok(Upload { client, path, display, existing, id: unique(), buffer: Vec::new(), begun: None })
+        Ok(Upload { client, path, display, existing, id: unique(), size: 0, buffer: Vec::new(), begun: None })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -97,16 +89,18 @@ impl Upload {
 
     /// Takes all of `bytes`, waiting when too much is under way.
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        self.size += bytes.len() as u64;
         while !bytes.is_empty() {
+            let part = part_size(self.begun.as_ref().map_or(0, Begun::count));
             if self.buffer.capacity() == 0 {
-                self.buffer.reserve_exact(PART);
+                self.buffer.reserve_exact(part);
             }
-            let (now, later) = bytes.split_at(bytes.len().min(PART - self.buffer.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(part - self.buffer.len()));
             self.buffer.extend_from_slice(now);
             bytes = later;
             // A full part is sent only when more follows, so that what fits into one is one request.
-            if self.buffer.len() == PART && !bytes.is_empty() {
-                self.send_part(IN_FLIGHT)?;
+            if self.buffer.len() == part && !bytes.is_empty() {
+                self.send_part(IN_FLIGHT.div_ceil(part))?;
             }
         }
         Ok(())
@@ -115,28 +109,30 @@ impl Upload {
     /// Sends what is buffered; returns when no more than `waiting` parts are under way.
     fn send_part(&mut self, waiting: usize) -> Result<(), StorageError> {
         let part = Bytes::from(std::mem::take(&mut self.buffer));
-        let begun = self.begun.take();
-        let client = Arc::clone(&self.client);
-        let (path, attributes) = (self.path_of_parts(), self.attributes());
-        let sent = wait(async move {
-            let mut begun = match begun {
-                Some(begun) => begun,
-                None => Begun::begin(&client, path, attributes).await?,
-            };
-            match begun.send(part, waiting).await {
-                Ok(()) => Ok(begun),
-                Err(error) => {
-                    // The first failure is what the user needs; what the store keeps of the parts expires.
-                    let _ = begun.abort().await;
-                    Err(error)
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => {
+                let path = self.path_of_parts();
+                if path != self.path && !self.client.reads {
+                    return Err(StorageError::Unsupported {
+                        object: self.display.clone(),
+                        reason:
+                            "it is large, and so has to be copied to its name, for which the signature does not let \
+                                 it be read; use one with the right r, or give --overwrite"
+                                .into(),
+                    });
                 }
+                let (client, path, attributes) = (Arc::clone(&self.client), path, marked(&self.id));
+                wait(async move { Begun::begin(&client, path, attributes).await })?.map_err(|e| self.failed(&e))?
             }
-        })?;
-        self.begun = Some(sent.map_err(|e| self.failed(&e))?);
-        if self.begun.as_ref().is_some_and(|begun| begun.done.len() >= MOST_PARTS) {
+        };
+        let begun = self.send(begun, part, waiting)?;
+        let is_full = begun.count() >= MOST_PARTS;
+        self.begun = Some(begun);
+        if is_full {
             return Err(StorageError::Unsupported {
                 object: self.display.clone(),
-                reason: "it is larger than the 100 GB that an upload in parts may have; have it written in parts with \
+                reason: "it is larger than the 360 GB that an upload in parts may have; have it written in parts with \
                          --output-partition-size"
                     .into(),
             });
@@ -144,92 +140,115 @@ impl Upload {
         Ok(())
     }
 
-    /// Completes the upload: the object appears.
-    pub(super) fn commit(mut self) -> Result<String, StorageError> {
-        let rest = Bytes::from(std::mem::take(&mut self.buffer));
-        let result = match self.begun.take() {
-            None => self.put(rest)?,
-            Some(mut begun) => {
-                let sent = wait(async move {
-                    match rest.is_empty() {
-                        true => begun.drain(0).await.map(|()| begun),
-                        false => begun.send(rest, 0).await.map(|()| begun),
-                    }
-                })?;
-                let begun = sent.map_err(|e| self.failed(&e))?;
-                if let Err(error) = self.refuse_existing() {
-                    wait(async move { begun.abort().await })?.map_err(|e| self.failed(&e))?;
-                    return Err(error);
-                }
-                self.complete(begun)?
-            }
-        };
-        match result {
-            Ok(()) => Ok(self.display.clone()),
-            // A repeated request finds what the first one made, whose answer was lost.
-            Err(_) if self.is_there()? => Ok(self.display.clone()),
-            Err(error) => Err(self.failed(&error)),
+    /// Sends a part of what has been begun, if there is anything in it; when it fails, the upload is given up.
+    fn send(&self, mut begun: Begun, part: Bytes, waiting: usize) -> Result<Begun, StorageError> {
+        let (begun, sent) = wait(async move {
+            let sent = match part.is_empty() {
+                true => begun.drain(waiting).await,
+                false => begun.send(part, waiting).await,
+            };
+            (begun, sent)
+        })?;
+        match sent {
+            Ok(()) => Ok(begun),
+            Err(error) => Err(give_up(begun, self.failed(&error))),
         }
     }
 
+    /// Completes the upload: the object appears.
+    pub(super) fn commit(mut self) -> Result<String, StorageError> {
+        let rest = Bytes::from(std::mem::take(&mut self.buffer));
+        match self.begun.take() {
+            None => self.put(rest)?,
+            Some(begun) => {
+                let begun = self.send(begun, rest, 0)?;
+                match self.refuse_existing() {
+                    Ok(()) => self.complete(begun)?,
+                    Err(error) => return Err(give_up(begun, error)),
+                }
+            }
+        }
+        Ok(self.display.clone())
+    }
+
     /// Sends the whole object in one request.
-    fn put(&self, content: Bytes) -> Result<object_store::Result<()>, StorageError> {
+    fn put(&self, content: Bytes) -> Result<(), StorageError> {
         let mode = match self.existing {
             Existing::Refuse => PutMode::Create,
             Existing::Replace => PutMode::Overwrite,
         };
-        for attempt in 0.. {
-            let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
-            let (mode, attributes, content) = (mode.clone(), self.attributes(), content.clone());
-            let result = wait(async move {
-                let options = PutOptions { mode, attributes, ..PutOptions::default() };
-                match store.put_opts(&path, content.clone().into(), options).await {
+        let (store, path, id) = (Arc::clone(&self.client.store), self.path.clone(), self.id.clone());
+        let put = wait(async move {
+            let mut repeats = Repeats::default();
+            loop {
+                let options = PutOptions { mode: mode.clone(), attributes: marked(&id), ..PutOptions::default() };
+                let put = match store.put_opts(&path, content.clone().into(), options).await {
                     // A store without conditional requests: it was asked before, which has to do.
-                    Err(object_store::Error::NotImplemented { .. }) => store.put(&path, content.into()).await,
-                    result => result,
+                    Err(object_store::Error::NotImplemented { .. }) => store.put(&path, content.clone().into()).await,
+                    put => put,
+                };
+                match put {
+                    Ok(_) => return Ok(()),
+                    // The answer was lost, or a repeated request finds what the first one made.
+                    Err(_) if is_made(&store, &path, &id).await => return Ok(()),
+                    Err(error) if repeats.again(&error).await => {}
+                    Err(error) => return Err(error),
                 }
-            })?;
-            match result {
-                // The client does not repeat a conditional request whose answer was lost; here it can be looked into.
-                Err(error) if attempt < ANSWERS_LOST && was_lost(&error) => {
-                    if self.is_there()? {
-                        return Ok(Ok(()));
-                    }
-                }
-                result => return Ok(result.map(drop)),
             }
-        }
-        unreachable!("the last attempt returns")
+        })?;
+        put.map_err(|e| self.failed(&e))
     }
 
     /// Makes one object of the parts.
-    fn complete(&self, begun: Begun) -> Result<object_store::Result<()>, StorageError> {
-        let creating = match (self.existing, &self.client.parts) {
-            (Existing::Refuse, Some(Parts { creating, .. })) => Some(creating.clone()),
+    fn complete(&self, mut begun: Begun) -> Result<(), StorageError> {
+        let conditional = match (self.existing, self.creating()) {
+            (Existing::Refuse, Some(Creating::Conditional(conditional))) => Some(Arc::clone(conditional)),
             _ => None,
         };
-        let (store, target) = (Arc::clone(&self.client.store), self.path.clone());
-        wait(async move {
-            let parts: Vec<PartId> = begun.done.into_iter().flatten().collect();
-            match creating {
-                None => begun.store.complete_multipart(&begun.path, &begun.id, parts).await.map(drop),
-                Some(Creating::Conditional(conditional)) => {
-                    conditional.complete_multipart(&begun.path, &begun.id, parts).await.map(drop)
+        let (store, id) = (Arc::clone(&self.client.store), self.id.clone());
+        let (begun, completed) = wait(async move {
+            let completed = match begun.complete(conditional).await {
+                // The answer was lost, or a repeated request finds what the first one made.
+                Err(_) if is_made(&store, &begun.path, &id).await => Ok(()),
+                completed => completed,
+            };
+            (begun, completed)
+        })?;
+        match completed {
+            Err(error) => Err(give_up(begun, self.failed(&error))),
+            Ok(()) if begun.path == self.path => Ok(()),
+            Ok(()) => self.take_name(begun.path),
+        }
+    }
+
+    /// Gives the object, which is complete under the name `hidden`, its own.
+    fn take_name(&self, hidden: Path) -> Result<(), StorageError> {
+        let (place, name) = self.display.split_at(self.display.len() - self.path.as_ref().len());
+        let shown = format!("{place}{hidden}");
+        let object = HiddenObject {
+            store: Arc::clone(&self.client.store),
+            hidden,
+            name: self.path.clone(),
+            id: self.id.clone(),
+            size: self.size,
+        };
+        debug_assert_eq!(name, self.path.as_ref());
+        match wait(async move { object.take_name().await })? {
+            Ok(()) => Ok(()),
+            Err(NotNamed::Taken(error)) => Err(self.failed(&error)),
+            Err(NotNamed::Hidden(error)) => Err(match self.failed(&error) {
+                StorageError::Remote { object, done, cause, remedy } => {
+                    let remedy = format!("; it is complete under {shown}, copy it from there{remedy}");
+                    StorageError::Remote { object, done, cause, remedy }
                 }
-                Some(Creating::ByCopy) => {
-                    let completed = begun.store.complete_multipart(&begun.path, &begun.id, parts).await;
-                    // Nobody else has its hidden name: if it is there, the answer was lost.
-                    if let Err(error) = completed
-                        && store.head(&begun.path).await.is_err()
-                    {
-                        return Err(error);
-                    }
-                    let copied = store.copy_if_not_exists(&begun.path, &target).await;
-                    let deleted = store.delete(&begun.path).await;
-                    copied.and(deleted)
-                }
-            }
-        })
+                other => StorageError::Remote {
+                    object: self.display.clone(),
+                    done: "written",
+                    cause: other.to_string(),
+                    remedy: format!("; it is complete under {shown}, copy it from there"),
+                },
+            }),
+        }
     }
 
     /// Gives the upload up and tells the store to forget its parts.
@@ -240,9 +259,13 @@ impl Upload {
         }
     }
 
+    fn creating(&self) -> Option<&Creating> {
+        self.client.parts.as_ref().map(|Parts { creating, .. }| creating)
+    }
+
     /// Where parts go: under a hidden name, if the object's own is to be taken by a copy.
     fn path_of_parts(&self) -> Path {
-        let by_copy = matches!(&self.client.parts, Some(Parts { creating: Creating::ByCopy, .. }));
+        let by_copy = matches!(self.creating(), Some(Creating::ByCopy));
         if self.existing == Existing::Replace || !by_copy {
             return self.path.clone();
         }
@@ -252,22 +275,9 @@ impl Upload {
         Path::parse(format!("{folder}{slash}.{name}.{}", self.id)).unwrap_or_else(|_| self.path.clone())
     }
 
-    fn attributes(&self) -> Attributes {
-        Attributes::from_iter([(Attribute::Metadata(MARK.into()), self.id.clone())])
-    }
-
-    /// Whether the object is there and is what this upload has sent.
-    fn is_there(&self) -> Result<bool, StorageError> {
-        let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
-        let options = GetOptions { head: true, ..GetOptions::default() };
-        let found = wait(async move { store.get_opts(&path, options).await })?;
-        Ok(found.is_ok_and(|found| {
-            found.attributes.get(&Attribute::Metadata(MARK.into())).is_some_and(|id| id.as_ref() == self.id)
-        }))
-    }
-
     fn refuse_existing(&self) -> Result<(), StorageError> {
-        if self.existing == Existing::Replace {
+        // Who may not look is told by the condition that the result is written on.
+        if self.existing == Existing::Replace || !self.client.reads {
             return Ok(());
         }
         let (store, path) = (Arc::clone(&self.client.store), self.path.clone());
@@ -283,56 +293,19 @@ impl Upload {
     }
 }
 
-impl Begun {
-    async fn begin(client: &Client, path: Path, attributes: Attributes) -> object_store::Result<Begun> {
-        let Some(parts) = &client.parts else {
-            return Err(object_store::Error::NotImplemented {
-                operation: "uploads".to_owned(),
-                implementer: client.store.to_string(),
-            });
-        };
-        let store = Arc::clone(&parts.store);
-        // Azure takes none at this moment.
-        let attributes = if client.kind == StoreKind::Azure { Attributes::default() } else { attributes };
-        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let mut lost = 0;
-        let id = loop {
-            match store.create_multipart_opts(&path, options.clone()).await {
-                // What the store may have begun all the same, it lets expire.
-                Err(error) if lost < ANSWERS_LOST && was_lost(&error) => lost += 1,
-                begun => break begun?,
-            }
-        };
-        Ok(Begun { store, path, id, done: Vec::new(), under_way: JoinSet::new() })
-    }
+/// Has the store forget what was begun, and hands on why. What it keeps all the same, it lets expire.
+fn give_up(begun: Begun, reason: StorageError) -> StorageError {
+    let _ = wait(async move { begun.abort().await });
+    reason
+}
 
-    /// Sends one more part; returns when no more than `waiting` are under way.
-    async fn send(&mut self, part: Bytes, waiting: usize) -> object_store::Result<()> {
-        let index = self.done.len();
-        self.done.push(None);
-        let (store, path, id) = (Arc::clone(&self.store), self.path.clone(), self.id.clone());
-        self.under_way.spawn(async move { (index, store.put_part(&path, &id, index, part.into()).await) });
-        self.drain(waiting).await
-    }
-
-    /// Returns when no more than `waiting` parts are under way.
-    async fn drain(&mut self, waiting: usize) -> object_store::Result<()> {
-        while self.under_way.len() > waiting {
-            match self.under_way.join_next().await {
-                Some(Ok((index, result))) => self.done[index] = Some(result?),
-                Some(Err(error)) => {
-                    return Err(object_store::Error::JoinError { source: error });
-                }
-                None => break,
-            }
-        }
-        Ok(())
-    }
-
-    async fn abort(mut self) -> object_store::Result<()> {
-        self.under_way.shutdown().await;
-        self.store.abort_multipart(&self.path, &self.id).await
-    }
+/// The size of the part that follows so many others.
+fn part_size(before: usize) -> usize {
+    let doublings = match before.checked_sub(GROWS_FROM) {
+        Some(beyond) => (1 + beyond / GROWS_EVERY).min(GROWS_TIMES),
+        None => 0,
+    };
+    PART << doublings
 }
 
 /// A text that no other upload has: the time, and a random number.
@@ -349,5 +322,18 @@ impl Drop for Upload {
                 let _ = begun.abort().await;
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_late_and_reach_far() {
+        let sizes = [0, 4_999, 5_000, 5_999, 6_000, 7_000, 9_999].map(|before| part_size(before) / PART);
+        assert_eq!(sizes, [1, 1, 2, 2, 4, 8, 8]);
+        let most: usize = (0..MOST_PARTS).map(part_size).sum();
+        assert!((360_000_000_000..370_000_000_000).contains(&most), "{most}");
     }
 }

@@ -11,7 +11,8 @@ use super::{Workspace, WorkspaceError};
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Steps from one version of the tables to the next. A step that has been released is never changed.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE data (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
@@ -26,7 +27,17 @@ const MIGRATIONS: [&str; 1] = ["
         created TEXT NOT NULL,
         UNIQUE (name, version)
     );
-"];
+",
+    "
+    CREATE TABLE jobs (
+        name TEXT PRIMARY KEY,
+        status TEXT NOT NULL,
+        output TEXT,
+        predictions TEXT NOT NULL,
+        ended TEXT NOT NULL
+    );
+",
+];
 
 /// An open database.
 pub(super) struct Database {

@@ -41,7 +41,9 @@ impl Workspace {
     pub fn create_datastore(&self, name: &str, spec: &DatastoreSpec) -> Result<(), WorkspaceError> {
         spec.resolve(name, self.folder())?;
         let _lock = self.lock()?;
-        if self.datastores()?.contains_key(name) {
+        let mut all = self.datastores()?;
+        // What is of Azure's form alone is not kept.
+        if all.insert(name.to_owned(), DatastoreSpec { schema: None, name: None, ..spec.clone() }).is_some() {
             let thing = format!("datastore {name:?}");
             return Err(WorkspaceError::Exists { thing, remedy: "choose another name, or delete it first" });
         }
@@ -49,7 +51,7 @@ impl Workspace {
             path: self.datastores_path().display().to_string(),
             cause: error.to_string(),
         })?;
-        self.change(|text| {
+        self.change(name, "added", &all, |text| {
             if text.is_empty() {
                 text.push_str(HEADING);
             } else if !text.ends_with('\n') {
@@ -65,11 +67,11 @@ impl Workspace {
     /// Takes a datastore out of the file; its data stays where it is.
     pub fn delete_datastore(&self, name: &str) -> Result<(), WorkspaceError> {
         let _lock = self.lock()?;
-        let all = self.datastores()?;
-        if !all.contains_key(name) {
+        let mut all = self.datastores()?;
+        if all.remove(name).is_none() {
             return Err(self.missing_datastore(name, &all));
         }
-        self.change(|text| *text = without(text, name))
+        self.change(name, "removed", &all, |text| *text = without(text, name))
     }
 
     fn missing_datastore(&self, name: &str, all: &DatastoresFile) -> WorkspaceError {
@@ -96,8 +98,15 @@ impl Workspace {
         lock().map_err(|source| WorkspaceError::Io { path: path.display().to_string(), done: "locked", source })
     }
 
-    /// Replaces the file by what `edit` makes of it, in one step.
-    fn change(&self, edit: impl FnOnce(&mut String)) -> Result<(), WorkspaceError> {
+    /// Replaces the file by what `edit` makes of it, in one step, if that says `expected`: people may write a file in more
+    /// ways than can be edited. It is about the datastore `name`, which is `done`.
+    fn change(
+        &self,
+        name: &str,
+        done: &'static str,
+        expected: &DatastoresFile,
+        edit: impl FnOnce(&mut String),
+    ) -> Result<(), WorkspaceError> {
         let path = self.datastores_path();
         let failed = |source| WorkspaceError::Io { path: path.display().to_string(), done: "written", source };
         let mut text = match std::fs::read_to_string(&path) {
@@ -106,6 +115,10 @@ impl Workspace {
             Err(error) => return Err(failed(error)),
         };
         edit(&mut text);
+        let place = path.display().to_string();
+        if DatastoreSpec::parse_all(&text, &place).ok().as_ref() != Some(expected) {
+            return Err(WorkspaceError::ByHand { path: place, thing: format!("datastore {name:?}"), done });
+        }
         let new = path.with_extension(format!("yml.{}", std::process::id()));
         let write = || {
             let mut file = File::create(&new)?;
@@ -167,6 +180,24 @@ mod tests {
         let error = workspace.delete_datastore("a").unwrap_err().to_string();
         assert!(error.contains("which has b, z"), "{error}");
         assert_eq!(workspace.catalog().unwrap().datastores["z"].root.to_string(), "gs://z");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_edited_stays_as_it_is() {
+        let dir = TempDir::new();
+        let workspace = Workspace::at(dir.path());
+        let path = dir.path().join("datastores.yml");
+        for text in ["{a: {url: s3://a}, b: {url: s3://b}}\n", "  a: {url: s3://a}\n  b: {url: s3://b}\n"] {
+            std::fs::write(&path, text).unwrap();
+            for error in [workspace.delete_datastore("a"), workspace.create_datastore("c", &spec("s3://c"))] {
+                let error = error.unwrap_err().to_string();
+                assert!(error.contains("by hand"), "{error}");
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            }
+        }
+        std::fs::write(&path, "a: {url: s3://a}\n").unwrap();
+        workspace.delete_datastore("a").unwrap();
+        assert!(workspace.datastores().unwrap().is_empty());
     }
 
     #[test]

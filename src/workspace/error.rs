@@ -14,6 +14,8 @@ pub enum WorkspaceError {
     Io { path: String, done: &'static str, source: std::io::Error },
     #[error("the workspace's database {path} could not be used: {cause}")]
     Database { path: String, cause: String },
+    #[error("{path} is written in a way in which {thing} cannot be {done} by a command: change it by hand")]
+    ByHand { path: String, thing: String, done: &'static str },
     #[error("{thing} exists already; {remedy}")]
     Exists { thing: String, remedy: &'static str },
     #[error("{thing} is not in the workspace {folder}{hint}")]

@@ -1,4 +1,4 @@
-//! What batchscore remembers from one command to the next: datastores and registered data.
+//! What batchscore remembers from one command to the next: datastores, registered data, and where jobs have written.
 //!
 //! A [`Workspace`] is a folder, `.batchscore`: datastores stand in its `datastores.yml`, which people edit and check in;
 //! everything else in an embedded database. It holds no secret, and it does no work with the data itself.
@@ -7,12 +7,14 @@ mod data;
 mod database;
 mod datastores;
 mod error;
+mod jobs;
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 pub use data::DataRecord;
 pub use error::WorkspaceError;
+pub use jobs::JobRecord;
 
 /// The folder's name, looked for here and in the folders above.
 const FOLDER: &str = ".batchscore";

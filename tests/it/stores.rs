@@ -10,6 +10,7 @@
 //! | `faults` | what a run makes of broken connections, refusals and objects that change; writes `target/faults.md` |
 //! | `web` | files on a web server |
 //! | `secrets` | keys and signatures appear nowhere |
+//! | `signatures` | what signatures allow |
 //! | `store`, `server`, `client`, `proxy`, `http` | the tools: a store for a test, its server and its maker's client, and a proxy that does harm |
 
 mod client;
@@ -19,5 +20,6 @@ mod http;
 mod proxy;
 mod secrets;
 mod server;
+mod signatures;
 mod store;
 mod web;

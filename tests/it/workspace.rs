@@ -61,6 +61,9 @@ fn secrets_are_referred_to_and_never_written() {
         &["a", "--url", "az://c", "--account", "acc", "--credential", "account_key=SECRET=="][..],
         &["a", "--url", "https://me:SECRET@h/d"],
         &["a", "--url", "https://h/d?sig=SECRET"],
+        &["a", "--url", "https://SECRET@h/d"],
+        &["a", "--url", "https://me:a/SECRET@h"],
+        &["a", "--url", "s3://b", "--endpoint", "https://me:SECRET@h"],
         &["a", "--url", "s3://b", "--credential", "SECRET"],
     ] {
         let refused = create(args);
@@ -82,6 +85,105 @@ fn secrets_are_referred_to_and_never_written() {
     assert!(shown.stdout.contains("is not usable") && !shown.stdout.contains("SECRET"), "{shown}");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(scene.batchscore(&["datastore", "show", "a"]).stdout.contains("is readable"));
+}
+
+#[test]
+fn secrets_that_were_written_all_the_same_are_not_shown() {
+    let scene = scene();
+    scene.write(
+        ".batchscore/datastores.yml",
+        "a:\n  url: az://c\n  account: acc\n  credentials: {account_key: SECRET==, client_id: me}\n\
+         b:\n  url: https://h/d?sv=1&sig=SECRET\n\
+         c:\n  url: s3://b\n  endpoint: https://me:it'sSECRET@h\n\
+         d:\n  url: s3://b\n  credentials: SECRET\n  description: see https://SECRET@h/x?SECRET\n",
+    );
+    for name in ["a", "b", "c", "d"] {
+        for json in [&[][..], &["--json"]] {
+            let shown = scene.batchscore(&[&["datastore", "show", name], json].concat());
+            assert_eq!(shown.code, 2, "{shown}");
+            assert!(shown.stdout.contains("***") && shown.stderr.contains(&format!("datastore \"{name}\"")), "{shown}");
+            assert!(!format!("{shown}").contains("SECRET"), "{shown}");
+        }
+    }
+    for args in [&["datastore", "list"][..], &["datastore", "list", "--json"]] {
+        let listed = scene.batchscore(args);
+        assert!(listed.code == 0 && !format!("{listed}").contains("SECRET"), "{listed}");
+    }
+}
+
+#[test]
+fn what_is_registered_leads_back() {
+    let scene = scene();
+    assert_eq!(scene.batchscore(&["datastore", "create", "lake", "--url", "store"]).code, 0);
+    scene.write("store/day=2024/hour=1/x.csv", rows_csv("x", 5));
+    scene.write("lists/list.txt", "../store/in/a.csv\nazureml:days:1\n");
+    for (name, path, items) in
+        [("days", "azureml://datastores/lake/paths/day=202?/hour=1/x.csv", 5), ("listed", "manifest:lists/list.txt", 8)]
+    {
+        let made = scene.batchscore(&["data", "create", name, "--path", path]);
+        assert_eq!(made.code, 0, "{made}");
+        // From another folder, too.
+        scene.write(&format!("below/{name}.yml"), format!("model: ../model.scripted\ninput_path: azureml:{name}:1\n"));
+        let job = scene.run().arg(format!("below/{name}.yml")).arg("--overwrite").ok();
+        assert_eq!(job.counts(), (items, items, 0));
+    }
+    let shown = scene.batchscore(&["data", "show", "listed"]);
+    assert!(shown.stdout.contains(&format!("manifest:{}", scene.path("lists/list.txt").display())), "{shown}");
+    for (path, expected) in [
+        ("manifest:-", "standard input is not kept"),
+        ("manifest:https://h/list?sig=SECRET", "holds a signature"),
+        ("https://SECRET@h/x.csv", "holds a signature"),
+        ("azureml://datastores/lake/paths/x.csv?sv=1&sig=SECRET", "holds a signature"),
+        ("manifest:azureml:days:1", "cannot be registered again"),
+    ] {
+        let refused = scene.batchscore(&["data", "create", "no", "--path", path]);
+        assert_eq!(refused.code, 2, "{refused}");
+        refused.says(&[expected]);
+        assert!(!refused.stderr.contains("SECRET"), "{refused}");
+    }
+    // A list in a job file is seen from there.
+    scene.write("lists/job.yml", "model: ../model.scripted\ninput_path: manifest:list.txt\n");
+    assert_eq!(scene.run().arg("lists/job.yml").arg("--overwrite").ok().counts(), (8, 8, 0));
+    // What was one file and is a folder now is told.
+    scene.batchscore(&["data", "create", "one", "--path", "store/in/a.csv"]);
+    fs::remove_file(scene.path("store/in/a.csv")).unwrap();
+    scene.write("store/in/a.csv/b.csv", rows_csv("b", 1));
+    let changed = scene.run().model("model.scripted").args(&["--input-data", "one", "--overwrite"]).exits(3);
+    changed.says(&["azureml:one@latest", "registered as uri_file and is uri_folder now"]);
+}
+
+#[test]
+fn outputs_of_jobs_are_inputs() {
+    let scene = scene();
+    let run = |job: &str| scene.run().model("model.scripted").input("store/in").args(&["--name", job, "--keep", "all"]);
+    let output = |job: &str| format!("azureml://jobs/{job}/outputs/score/paths/predictions.csv");
+    let score = |input: &str| scene.run().model("model.scripted").input(input).arg("--overwrite");
+    run("piped").to("-").ok();
+    run("first").to("outputs/first").ok();
+    assert_eq!(score(&output("first")).ok().counts(), (10, 10, 0));
+    assert_eq!(score("azureml://jobs/first/outputs/score").ok().counts(), (10, 10, 0));
+    scene.write("model.scripted", "fail_rows: 1");
+    run("failing").to("outputs/failing").args(&["--error-threshold", "0"]).exits(5);
+    scene.write("model.scripted", "");
+    for (input, expected) in [
+        (output("frist"), &["job \"frist\" is not known here", "first"][..]),
+        ("azureml://jobs/first/outputs/other".to_owned(), &["has no output \"other\"", "\"score\""]),
+        (output("piped"), &["was not written to a folder"]),
+        (output("failing"), &["job \"failing\" is Failed"]),
+    ] {
+        score(&input).exits(3).says(expected);
+    }
+    // A workspace remembers what went elsewhere.
+    scene.batchscore(&["datastore", "create", "lake", "--url", "store"]);
+    for (job, place) in [("near", "elsewhere"), ("far", "azureml://datastores/lake/paths/far")] {
+        run(job).to(place).ok();
+        assert_eq!(score(&output(job)).ok().counts(), (10, 10, 0));
+        assert_eq!(score(&format!("azureml://jobs/{job}/outputs/score")).ok().counts(), (10, 10, 0));
+    }
+    let made = scene.batchscore(&["data", "create", "scores", "--path", &output("far")]);
+    assert_eq!(made.code, 0, "{made}");
+    let shown = scene.batchscore(&["data", "show", "scores"]);
+    assert!(shown.stdout.contains("azureml://datastores/lake/paths/far/predictions.csv"), "{shown}");
 }
 
 #[test]
@@ -128,6 +230,32 @@ fn data_is_registered_scored_and_checked() {
 }
 
 #[test]
+fn registered_folders_may_tell_columns_and_begin_with_a_file_that_tells_none() {
+    let scene = scene();
+    for (folder, name) in [("year=2024/month=05", "a"), ("year=2024/month=05", "b"), ("year=x", "c")] {
+        scene.write(&format!("parts/{folder}/{name}.csv"), rows_csv(name, 2));
+    }
+    scene.write("broken/a.csv", "");
+    scene.write("broken/b.parquet", "no Parquet");
+    scene.write("broken/c.csv", rows_csv("c", 4));
+    let score = |data: &str| scene.run().model("model.scripted").args(&["--input-data", data, "--overwrite"]);
+    for folder in ["parts", "broken"] {
+        let made = scene.batchscore(&["data", "create", folder, "--path", folder]);
+        assert_eq!(made.code, 0, "{made}");
+    }
+    let ended = score("parts").args(&["--keep", "year"]).ok();
+    assert_eq!(ended.counts(), (6, 6, 0));
+    assert_eq!(ended.predictions().column("year"), ["2024", "2024", "2024", "2024", "x", "x"]);
+    // A folder more is no other data, even where the type of what it tells changes.
+    scene.write("parts/year=x/month=y/d.csv", rows_csv("d", 1));
+    assert_eq!(score("parts").ok().counts(), (7, 7, 0));
+    assert_eq!(score("broken").ok().counts(), (6, 4, 2));
+    // The first file that tells its columns is compared.
+    scene.write("broken/c.csv", "id,y\n1,2\n");
+    score("broken").exits(3).says(&["c.csv", "column \"x\" is gone"]);
+}
+
+#[test]
 fn azures_files_are_read() {
     let scene = scene();
     scene.write(
@@ -142,7 +270,9 @@ fn azures_files_are_read() {
     let made = scene.batchscore(&["data", "create", "--file", "data.yml"]);
     assert_eq!(made.stdout, "azureml:rows:5\n", "{made}");
     let refused = scene.batchscore(&["data", "create", "rows", "--path", "store/in", "--type", "uri_file"]);
-    refused.says(&["is a folder, not a uri_file"]);
+    refused.says(&["is a uri_folder, not a uri_file"]);
+    let refused = scene.batchscore(&["data", "create", "rows", "--path", "store/in/b.csv", "--type", "uri_folder"]);
+    refused.says(&["is a uri_file, not a uri_folder"]);
 }
 
 #[test]
@@ -166,10 +296,12 @@ fn the_workspace_is_the_nearest_or_the_one_that_is_named() {
 fn manifests_name_files_anywhere() {
     let scene = scene();
     scene
-        .write("lists/all.txt", "# two of three exist\n../store/in/b.csv\n../store/in/gone.csv\n\n../store/in/a.csv\n");
+        .write("lists/all.txt", "# two of five exist\n../store/in/b.csv\n../store/in/gone.csv\n\n../store/empty\n../store/*.parquet\n../store/in/a.csv\n");
+    fs::create_dir(scene.path("store/empty")).unwrap();
     let ended = scene.run().model("model.scripted").input("manifest:lists/all.txt").ok();
-    assert_eq!(ended.counts(), (11, 10, 1));
-    assert_eq!(ended.failed_places(), [("../store/in/gone.csv", None)]);
+    assert_eq!(ended.counts(), (13, 10, 3));
+    let failed = ["../store/in/gone.csv", "../store/empty", "../store/*.parquet"];
+    assert_eq!(ended.failed_places(), failed.map(|place| (place, None)));
     let files = ended.predictions().column("file");
     assert_eq!((files[0], files[9]), ("../store/in/b.csv", "../store/in/a.csv"));
     let command = |script: &str| {

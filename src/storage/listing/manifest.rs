@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use super::pattern::NamePattern;
 use super::{Entries, Entry, Location, StorageError, Stores, local, remote};
 use crate::storage::http::Address;
-use crate::storage::{DatastorePath, Pointer, RemoteObject, secrets};
+use crate::storage::location::Nothing;
+use crate::storage::{DatastorePath, Pointer, RemoteObject};
 
 /// Longest line of a list. Beyond it the file is something else.
 const MAX_LINE: u64 = 64 << 10;
@@ -107,7 +108,16 @@ impl Lines {
     fn files_of(&self, text: &str) -> Result<Entries, StorageError> {
         let pointer = text.parse().map_err(|error: StorageError| self.refuse(&error.to_string()))?;
         let pointer = beside(&self.list, pointer).ok_or_else(|| self.refuse("a manifest cannot name another one"))?;
-        self.stores.of_line(&pointer, &name_of(text))
+        let name = name_of(&pointer, text);
+        let hint = match self.stores.of_line(&pointer, &name) {
+            // A line that means no file costs itself, as one that names a file that is gone.
+            Err(StorageError::Empty { hint, .. }) => format!(": it holds no files{hint}"),
+            Err(StorageError::NoMatch { folder, .. }) => format!(": no file in {folder} matches it"),
+            Err(StorageError::Missing { hint, .. }) => hint,
+            found => return found,
+        };
+        let location = Location::Nothing(Nothing { object: pointer.to_string().into(), hint: hint.into() });
+        Ok(Entries::file(Entry { location, name, size: 0 }))
     }
 
     fn refuse(&self, reason: &str) -> StorageError {
@@ -138,9 +148,12 @@ impl Iterator for Lines {
     }
 }
 
-/// What a line is called in results: as it is written, without what is secret in it.
-fn name_of(line: &str) -> String {
-    let shown = secrets::scrub(line);
+/// What a line is called in results: as it is written, or without what is secret in it.
+fn name_of(pointer: &Pointer, line: &str) -> String {
+    if !pointer.has_secret() {
+        return line.to_owned();
+    }
+    let shown = pointer.to_string();
     shown.strip_suffix("?***").unwrap_or(&shown).to_owned()
 }
 
@@ -184,10 +197,11 @@ mod tests {
         }
         let absolute = dir.path().join("data/a.csv");
         let text = format!(
-            "# comment\nb.csv\n\n  a.csv \r\n{}\nsub\nsub/*.csv\ngone.csv\nhttps://h.invalid/x.csv?sig=SECRET\ns3://b/k.csv\n",
+            "# comment\nb.csv\n\n  a.csv \r\n{}\nsub\nsub/*.csv\ngone.csv\nsub/*.parquet\nempty\nhttps://h.invalid/x.csv?sig=SECRET\ns3://b/k.csv\n",
             absolute.display()
         );
         let list = dir.file("data/list.txt", text.as_bytes());
+        std::fs::create_dir(dir.path().join("data/empty")).unwrap();
         let entries = Stores::default().list(&Pointer::Manifest(Box::new(Pointer::Local(list)))).unwrap();
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>().unwrap();
         assert_eq!(
@@ -201,6 +215,8 @@ mod tests {
                 "sub/*.csv/c.csv",
                 "sub/*.csv/d.csv",
                 "gone.csv",
+                "sub/*.parquet",
+                "empty",
                 "https://h.invalid/x.csv",
                 "s3://b/k.csv"
             ]
@@ -208,8 +224,14 @@ mod tests {
         let mut text = String::new();
         entries[0].location.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!((text.as_str(), entries[0].size), ("data/b.csv", 10));
-        let error = entries[7].location.open().err().unwrap().to_string();
-        assert!(error.contains("gone.csv does not exist"), "{error}");
+        for (entry, expected) in [
+            (7, "gone.csv does not exist"),
+            (8, "sub/*.parquet does not exist: no file in "),
+            (9, "empty does not exist: it holds no files"),
+        ] {
+            let error = entries[entry].location.open().err().unwrap().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -85,7 +85,9 @@ impl Stores {
             Pointer::Remote(url) if self.is_store(url, datastore) => remote::list(&self.open(url, datastore)?),
             Pointer::Remote(url) => web_file(url, &self.settings(datastore)),
             Pointer::Manifest(list) => self.manifest(list),
-            Pointer::Registered { .. } | Pointer::Datastore(_) => unreachable!("names are resolved"),
+            Pointer::Registered { .. } | Pointer::JobOutput(_) | Pointer::Datastore(_) => {
+                unreachable!("names are resolved")
+            }
         }
     }
 }

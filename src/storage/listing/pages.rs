@@ -274,7 +274,7 @@ mod tests {
     fn place(keys: &Arc<Keys>) -> RemotePlace {
         let place = memory_place(&[], "");
         let Client { kind, store, .. } = &*place.client;
-        let client = Client { kind: *kind, store: Arc::clone(store), pages: keys.clone(), parts: None };
+        let client = Client { kind: *kind, store: Arc::clone(store), pages: keys.clone(), parts: None, reads: true };
         RemotePlace { client: Arc::new(client), ..place }
     }
 

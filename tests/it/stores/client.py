@@ -1,7 +1,7 @@
 """The stores' own clients: takes requests as JSON lines and answers each with a line.
 
 A request has `store` (s3, azure or google), `endpoint`, `bucket`, `do` (make, put, get, delete, list; sign makes a shared
-access signature for Azure) and, by what is to be done, `key` and `file`, which is read by put and written by get. An answer has `value`, `missing` or `error`.
+access signature for Azure for the rights in `key`) and, by what is to be done, `key` and `file`, which is read by put and written by get. An answer has `value`, `missing` or `error`.
 """
 
 import datetime
@@ -84,10 +84,10 @@ class Azure:
     def list(self, bucket):
         return [found.name for found in self.client.get_container_client(bucket).list_blobs()]
 
-    def sign(self, bucket):
+    def sign(self, bucket, key):
         from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-        may = ContainerSasPermissions(read=True, list=True, write=True, create=True, delete=True)
+        may = ContainerSasPermissions.from_string(key)
         until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
         account = self.client.credential
         return generate_container_sas(account.account_name, bucket, account.account_key, permission=may, expiry=until)

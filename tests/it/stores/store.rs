@@ -132,7 +132,12 @@ impl Store {
 
     /// A shared access signature for the bucket of Azure's store: the query of a URL.
     pub(super) fn signature(&self) -> String {
-        self.ask(json!({"do": "sign"})).unwrap().as_str().unwrap().to_owned()
+        self.signature_for("rcwdl")
+    }
+
+    /// The same for some of the rights, by their letters.
+    pub(super) fn signature_for(&self, rights: &str) -> String {
+        self.ask(json!({"do": "sign", "key": rights})).unwrap().as_str().unwrap().to_owned()
     }
 
     /// What the program is told about the store.
