@@ -9,6 +9,7 @@ mod data;
 mod decode_only;
 mod logistic_parquet;
 mod mini_batches;
+mod parquet_memory;
 mod parts;
 mod peer;
 mod peers;
@@ -35,6 +36,7 @@ const CASES: &[(&str, Case)] = &[
     ("mini_batches", mini_batches::run),
     ("logistic_parquet", logistic_parquet::run),
     ("csv_memory", csv_memory::run),
+    ("parquet_memory", parquet_memory::run),
     ("peer", peer::run),
     ("small_files", stores::small_files),
     ("far_store", stores::far_store),
