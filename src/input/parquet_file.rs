@@ -134,6 +134,7 @@ impl ParquetFile {
             ));
             first_row = last_row;
         }
+        shared.fetch_groups(0, &shared.mask(&binding));
         Ok((parts, passed_over))
     }
 
@@ -141,7 +142,7 @@ impl ParquetFile {
         let projection = &reads.projection;
         let metadata = self.metadata.metadata();
         let group = metadata.row_group(index);
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projection.iter().copied());
+        let mask = self.mask(reads);
         let (row_bytes, most_rows) = self.row_bytes(group, projection);
         let sizing = Sizing::new(size, row_bytes).at_most(reads.reading().block_rows);
         let batch_rows = sizing.block_rows.min(most_rows);
@@ -162,8 +163,20 @@ impl ParquetFile {
         Ok(Opened { batches: Box::new(reader), row_bytes })
     }
 
+    /// The columns that are read.
+    fn mask(&self, reads: &ColumnarBinding) -> ProjectionMask {
+        ProjectionMask::roots(self.metadata.parquet_schema(), reads.projection.iter().copied())
+    }
+
     /// What is coming for a row group of a remote file; the groups behind it are fetched ahead.
     fn fetched(&self, group: usize, mask: &ProjectionMask) -> Option<Ranges> {
+        let place = self.fetch_groups(group, mask)?;
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.begun.get_mut(place).and_then(Option::take)
+    }
+
+    /// Begins to fetch a row group of a remote file, and those behind it; its place among those that are wanted.
+    fn fetch_groups(&self, group: usize, mask: &ProjectionMask) -> Option<usize> {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let place = ahead.wanted.partition_point(|wanted| *wanted < group);
         while ahead.begun.len() <= place + GROUPS_AHEAD
@@ -172,7 +185,7 @@ impl ParquetFile {
             let coming = self.source.fetch_ranges(self.ranges(next, mask))?;
             ahead.begun.push(Some(coming));
         }
-        ahead.begun.get_mut(place).and_then(Option::take)
+        Some(place)
     }
 
     /// Where the columns that are read lie in a row group.

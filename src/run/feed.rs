@@ -5,6 +5,9 @@ use super::in_order::BlockId;
 use super::task::{BlockTask, Piece};
 use crate::input::Part;
 
+/// How many files may be open of which nobody has begun to read: those in stores fetch their first stretches meanwhile.
+const OPEN_AHEAD: usize = 2;
+
 /// What workers do next: reads the input ahead as far as the memory budget allows, earliest first.
 ///
 /// The unread input is a row of lanes, one for each part of an opened file, in input order. A lane is read by one worker
@@ -20,6 +23,8 @@ pub struct Feed {
 struct FeedState {
     lanes: VecDeque<Lane>,
     next_file: usize,
+    /// Files that are being opened.
+    opening: usize,
     /// How many files there are; `None` until the input has been listed to its end.
     files: Option<usize>,
     ready: VecDeque<Work>,
@@ -73,6 +78,7 @@ impl Feed {
         let state = FeedState {
             lanes: VecDeque::new(),
             next_file: 0,
+            opening: 0,
             files,
             ready: VecDeque::new(),
             shareable: Vec::new(),
@@ -118,7 +124,10 @@ impl Feed {
     pub fn listed(&self, files: usize) {
         let mut state = self.state();
         state.files = Some(files);
+        let before = state.lanes.len();
         state.lanes.retain(|lane| lane.file < files);
+        // Nothing is there to be opened behind the last file, so each of them had one lane.
+        state.opening -= before - state.lanes.len();
         self.wake.notify_all();
     }
 
@@ -128,6 +137,7 @@ impl Feed {
         let at = state.lanes.iter().position(|lane| lane.file == file).unwrap_or(state.lanes.len());
         if at < state.lanes.len() {
             state.lanes.remove(at);
+            state.opening -= 1;
         }
         for (part, reader) in parts.into_iter().enumerate().rev() {
             state.lanes.insert(at, Lane { file, part, blocks: 0, reader: Some(reader) });
@@ -235,6 +245,9 @@ impl FeedState {
         }
         let is_limited = self.left.is_some();
         let may_run_ahead = self.in_flight <= budget / 2;
+        if !is_limited && may_run_ahead && self.opens_ahead() {
+            return Some(self.open_next());
+        }
         let first_unwritten = self.unwritten.keys().next().map(|id| (id.file, id.part));
         for (position, lane) in self.lanes.iter_mut().enumerate() {
             // The first lane must not wait for what stands behind it, which can only be written after it.
@@ -258,12 +271,30 @@ impl FeedState {
         if self.files.is_none_or(|files| self.next_file < files)
             && (may_run_ahead || (self.lanes.is_empty() && self.in_flight <= budget))
         {
-            let file = self.next_file;
-            self.next_file += 1;
-            self.lanes.push_back(Lane { file, part: 0, blocks: 0, reader: None });
-            return Some(Work::Open(file));
+            return Some(self.open_next());
         }
         None
+    }
+
+    /// Whether the next file is to be opened though others can be read: one at a time, so that reading goes on, and only
+    /// once all files are known, since nobody should wait for a listing who could read.
+    fn opens_ahead(&self) -> bool {
+        let is_untouched = |lane: &Lane| lane.reader.is_some() && lane.blocks == 0;
+        let untouched = self.lanes.iter().rev().take_while(|lane| is_untouched(lane)).map(|lane| lane.file);
+        let first = untouched.last().unwrap_or(self.next_file);
+        // The first file is opened by whoever finds nothing to read.
+        !self.lanes.is_empty()
+            && self.opening == 0
+            && self.files.is_some_and(|files| self.next_file < files)
+            && self.next_file - first < OPEN_AHEAD
+    }
+
+    fn open_next(&mut self) -> Work {
+        let file = self.next_file;
+        self.next_file += 1;
+        self.opening += 1;
+        self.lanes.push_back(Lane { file, part: 0, blocks: 0, reader: None });
+        Work::Open(file)
     }
 
     /// Counts a block's bytes, whatever it held before; whether there is more room now.
@@ -286,7 +317,9 @@ mod tests {
     use arrow_schema::Schema;
 
     use super::*;
-    use crate::data::{Block, Cuts, InputFile, RowNumbers};
+    use crate::data::{Block, Cuts, ElementType, FeatureNeeds, InputFile, NamedFeature, RowNumbers};
+    use crate::input::{self, ColumnPlan, InputSettings};
+    use crate::storage::{Pointer, Stores};
 
     fn task() -> Arc<BlockTask> {
         let options = RecordBatchOptions::new().with_row_count(Some(100));
@@ -302,6 +335,58 @@ mod tests {
             cuts: Cuts::Every(1),
         };
         BlockTask::new(BlockId::default(), block, 0)
+    }
+
+    /// The only part of a file of text.
+    fn part(name: &str) -> Part {
+        let path = std::env::temp_dir().join(format!("batchscore-feed-{}-{name}.csv", std::process::id()));
+        std::fs::write(&path, "x\n1\n2\n").unwrap();
+        let settings = InputSettings::default();
+        let mut listing = input::list(&Stores::default(), &[Pointer::Local(path.clone())], &settings).unwrap();
+        let needs = FeatureNeeds::Named(vec![NamedFeature { name: "x".to_owned(), element: ElementType::Int64 }]);
+        let plan = Arc::new(ColumnPlan::new(&needs, &settings, &listing).unwrap());
+        let file = listing.take(0).unwrap().unwrap();
+        let part = input::open(&file, &plan, &settings).unwrap().parts.pop().unwrap();
+        std::fs::remove_file(path).unwrap();
+        part
+    }
+
+    #[test]
+    fn files_are_opened_before_they_are_needed_one_at_a_time() {
+        let feed = Feed::new(Some(5), 1 << 20, None);
+        let take = || {
+            let work = feed.state().take(1 << 20);
+            match work {
+                Some(Work::Open(file)) => ("open", file),
+                Some(Work::Read { id, part }) => {
+                    feed.block_read(id, part, 1, 1, 1);
+                    ("read", id.file)
+                }
+                _ => ("nothing", 0),
+            }
+        };
+        assert_eq!(take(), ("open", 0));
+        feed.opened(0, vec![part("a")]);
+        assert_eq!(take(), ("open", 1));
+        assert_eq!(take(), ("read", 0), "others go on while a file is opened");
+        feed.opened(1, vec![part("b")]);
+        assert_eq!(take(), ("open", 2));
+        feed.opened(2, vec![part("c")]);
+        assert_eq!(take(), ("read", 0), "two files wait, which is enough");
+        feed.part_ended(BlockId { file: 0, ..BlockId::default() });
+        assert_eq!(take(), ("read", 1));
+        assert_eq!(take(), ("open", 3));
+    }
+
+    #[test]
+    fn nothing_is_opened_before_it_is_needed_of_what_may_not_be_there() {
+        for (files, limit) in [(None, None), (Some(5), Some(100))] {
+            let feed = Feed::new(files, 1 << 20, limit);
+            let first = feed.state().take(1 << 20);
+            assert!(matches!(first, Some(Work::Open(0))));
+            feed.opened(0, vec![part("d")]);
+            assert!(matches!(feed.state().take(1 << 20), Some(Work::Read { .. })));
+        }
     }
 
     #[test]
